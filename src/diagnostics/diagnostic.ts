@@ -1,0 +1,49 @@
+import { messages, type Code, type MessageArguments } from './messages.js';
+
+export interface Span {
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+}
+export interface Note {
+  readonly text: string;
+  readonly span?: Span;
+}
+/** A replacement that would mend it. */
+export interface Fix {
+  readonly text: string;
+  readonly edits: readonly { readonly span: Span; readonly replacement: string }[];
+}
+export interface Diagnostic {
+  readonly code: Code;
+  readonly severity: 'error' | 'warning';
+  /** One sentence. */
+  readonly text: string;
+  readonly span: Span;
+  readonly notes: readonly Note[];
+  readonly fix?: Fix;
+}
+
+/** Collects what is wrong with the user's files. Nothing is thrown for the user's mistakes. */
+export class Diagnostics {
+  readonly #list: Diagnostic[] = [];
+
+  error<C extends Code>(code: C, span: Span, args: MessageArguments<C>, notes: readonly Note[] = [], fix?: Fix): void {
+    this.#add('error', code, span, args, notes, fix);
+  }
+  warning<C extends Code>(code: C, span: Span, args: MessageArguments<C>, notes: readonly Note[] = [], fix?: Fix): void {
+    this.#add('warning', code, span, args, notes, fix);
+  }
+  #add<C extends Code>(severity: Diagnostic['severity'], code: C, span: Span, args: MessageArguments<C>, notes: readonly Note[], fix?: Fix): void {
+    const text = (messages[code] as (a: MessageArguments<C>) => string)(args);
+    const same = this.#list.some((d) => d.code === code && d.span.file === span.file && d.span.start === span.start && d.text === text);
+    if (!same) this.#list.push({ code, severity, text, span, notes, ...(fix ? { fix } : {}) });
+  }
+  /** In order of place. */
+  get list(): readonly Diagnostic[] {
+    return this.#list.toSorted((a, b) => (a.span.file < b.span.file ? -1 : a.span.file > b.span.file ? 1 : a.span.start - b.span.start));
+  }
+  get hasErrors(): boolean {
+    return this.#list.some((d) => d.severity === 'error');
+  }
+}

@@ -1,0 +1,3 @@
+/** Messages of 1xxx. */
+export const syntaxMessages = {
+} as const;

@@ -1,0 +1,3 @@
+/** Messages of 2xxx. */
+export const nameMessages = {
+} as const;

@@ -1,0 +1,3 @@
+/** Messages of 3xxx. */
+export const recurrenceMessages = {
+} as const;

@@ -1,0 +1,3 @@
+/** Messages of 4xxx. */
+export const targetMessages = {
+} as const;

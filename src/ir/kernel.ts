@@ -1,0 +1,91 @@
+/**
+ * Kernel: a small SPMD language. Every float register holds one value per lane of the machine (`lanes` of them); integers are
+ * uniform, and used for loops and addresses only. A loop with `lanes` true advances by the number of lanes, its variable being the
+ * value in lane 0: wasm maps it onto v128, a GPU onto neighbouring threads. Values are trees; sharing is explicit, by `let`.
+ */
+
+/** Integer expressions: uniform. Element indices, loop bounds, conditions. */
+export type Int =
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'ivar'; readonly name: string }
+  | { readonly kind: 'iadd'; readonly terms: readonly Int[] }
+  | { readonly kind: 'imul'; readonly factors: readonly Int[] }
+  | { readonly kind: 'imin' | 'imax'; readonly left: Int; readonly right: Int }
+  /** Floor division and remainder by a positive constant. */
+  | { readonly kind: 'idiv' | 'imod'; readonly left: Int; readonly by: number }
+  | { readonly kind: 'iselect'; readonly cond: Cond; readonly then: Int; readonly else: Int }
+  /** An element of an i32 buffer. */
+  | { readonly kind: 'iload'; readonly buffer: string; readonly at: Int };
+export type Cond =
+  | { readonly kind: 'icompare'; readonly op: 'lt' | 'le' | 'eq' | 'ne'; readonly left: Int; readonly right: Int }
+  | { readonly kind: 'iand' | 'ior'; readonly left: Cond; readonly right: Cond };
+
+export type KernelUnary =
+  | 'neg' | 'abs' | 'sqrt' | 'floor' | 'ceil'
+  /** Full range, within 3 ulp, NaN and infinities kept, gradual underflow. */
+  | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'log' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt'
+  /** Arguments at most 0 (proved), results below 2^-100 are 0: the decay of a scan. exp2m1_decay(x) = 2^x - 1, relative accuracy, same range. */
+  | 'exp2_decay' | 'exp2m1_decay'
+  /** Of masks. */
+  | 'not';
+export type KernelBinary = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'lt' | 'le' | 'eq' | 'ne' | 'and' | 'or';
+
+/** Float (or mask, from comparisons) values, one per lane. */
+export type Value =
+  | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'reg'; readonly name: string }
+  /**
+   * `at` is an element index. 'uniform': one element, the same in all lanes. 'vector': lane l reads at + l. A gather: lane l reads
+   * at + stride·min(l, last).
+   */
+  | { readonly kind: 'load'; readonly buffer: string; readonly at: Int; readonly access: 'uniform' | 'vector' | { readonly stride: Int; readonly last: Int } }
+  | { readonly kind: 'unary'; readonly op: KernelUnary; readonly arg: Value }
+  | { readonly kind: 'binary'; readonly op: KernelBinary; readonly left: Value; readonly right: Value }
+  | { readonly kind: 'select'; readonly cond: Value; readonly then: Value; readonly else: Value }
+  /** left·right + plus: fused where the machine says so, else two roundings. */
+  | { readonly kind: 'muladd'; readonly left: Value; readonly right: Value; readonly plus: Value }
+  /** 0, 1, 2, 3: the number of the lane. */
+  | { readonly kind: 'lane' }
+  | { readonly kind: 'from-int'; readonly value: Int }
+  /** A boolean of integers as a mask, the same in all lanes. */
+  | { readonly kind: 'from-cond'; readonly cond: Cond }
+  /** Over the first `count` lanes (more than the machine's lanes means all); the result is uniform. Order: pairwise, fixed. */
+  | { readonly kind: 'reduce-lanes'; readonly op: 'sum' | 'max' | 'min'; readonly arg: Value; readonly count: Int }
+  /** Lane `lane` of arg, in all lanes. */
+  | { readonly kind: 'lane-of'; readonly arg: Value; readonly lane: Int };
+export type ValueOf<K extends Value['kind']> = Extract<Value, { kind: K }>;
+
+export type Stmt =
+  /** for (var = from; step > 0 ? var < to : var > to; var += step). `lanes` loops step by the machine's lanes. `parallel`: iterations are independent. */
+  | {
+      readonly kind: 'for'; readonly name: string; readonly from: Int; readonly to: Int; readonly step: number;
+      readonly lanes?: boolean; readonly parallel?: boolean; readonly body: readonly Stmt[];
+    }
+  | { readonly kind: 'int'; readonly name: string; readonly value: Int }
+  /** Defined once; in scope until the end of the enclosing list. */
+  | { readonly kind: 'let'; readonly name: string; readonly value: Value }
+  /** A mutable register, and its assignment. */
+  | { readonly kind: 'var'; readonly name: string; readonly value: Value }
+  | { readonly kind: 'set'; readonly name: string; readonly value: Value }
+  /** 'vector' writes all lanes at at..at+lanes-1; 'one' writes lane 0; a number of lanes writes the first `count` (at least 1). */
+  | { readonly kind: 'store'; readonly buffer: string; readonly at: Int; readonly value: Value; readonly lanes: 'vector' | 'one' | { readonly count: Int } }
+  | { readonly kind: 'if'; readonly cond: Cond; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+  | { readonly kind: 'comment'; readonly text: string };
+
+export interface BufferParameter {
+  readonly kind: 'buffer';
+  readonly name: string;
+  readonly element: 'f32' | 'f64' | 'i32';
+  readonly access: 'read' | 'write' | 'read-write';
+}
+export interface ScalarParameter {
+  readonly kind: 'scalar';
+  readonly name: string;
+}
+export interface Kernel {
+  readonly name: string;
+  /** 'f32': run time, the machine's lanes. 'f64': load time, one lane, functions of the host. f64 kernels may store to f32 buffers. */
+  readonly precision: 'f32' | 'f64';
+  readonly parameters: readonly (BufferParameter | ScalarParameter)[];
+  readonly body: readonly Stmt[];
+}

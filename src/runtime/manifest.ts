@@ -1,0 +1,90 @@
+/**
+ * What a compiled model is, besides its kernels: plain JSON data that the runtime interprets. The compiler writes it; the generated
+ * module carries it.
+ *
+ * One wasm module serves both times. At load it is instantiated on a scratch memory: weights are written as float64, the `load`
+ * launches run, and the region of constants is copied to the memory that runs use.
+ */
+
+export type BufferId = number;
+
+/** Element counts, not bytes. Buffers of `float64` exist at load time only. */
+export type BufferSpec =
+  /** Fixed size, computed at load: packed weights and load-time values; f32. */
+  | { readonly kind: 'constant'; readonly name: string; readonly size: number }
+  /** Load-time scratch, f64. */
+  | { readonly kind: 'load'; readonly name: string; readonly size: number }
+  /** [batch · tile, row] f32. Buffers with the same slot share memory, their lives don't overlap. */
+  | { readonly kind: 'rows'; readonly name: string; readonly row: number; readonly slot: number }
+  /** [batch, row] f32, alive for one call. */
+  | { readonly kind: 'batch'; readonly name: string; readonly row: number }
+  /** [batch, row] f32, kept from one tile or push to the next: states, histories, running reductions. What `stream.save` saves. */
+  | { readonly kind: 'carry'; readonly name: string; readonly row: number };
+
+/**
+ * An i32 argument of a kernel. A buffer's byte address; `B` batch, `T` steps in this tile, `R` = B·T; `lengths`: address of B i32,
+ * the steps of each row inside this tile (0..T); `starts`: address of B i32, 1 where this tile begins the row's sequence (always the
+ * same for all rows); `t0`: steps before this tile.
+ */
+export type LaunchArgument = { readonly buffer: BufferId } | { readonly scalar: 'B' | 'T' | 'R' | 'lengths' | 't0' };
+
+export type Launch =
+  | { readonly kind: 'kernel'; readonly entry: string; readonly arguments: readonly LaunchArgument[] }
+  /** carry[b] = the last `depth` rows of (carry[b] ++ rows[b][0..length_b)): what the next tile reads of the past. */
+  | { readonly kind: 'history'; readonly rows: BufferId; readonly carry: BufferId; readonly depth: number };
+
+/** Where a tensor's elements go, or come from: `runs` runs of `length` elements, `stride` apart, from `offset` in the buffer's row. */
+export interface Placement {
+  readonly buffer: BufferId;
+  readonly offset: number;
+  readonly runs: number;
+  readonly length: number;
+  readonly stride: number;
+}
+
+export interface TensorSpec {
+  /** Name in files. */
+  readonly name: string;
+  /** Property path in TypeScript: ['depth'] or ['dt', 'audio']. */
+  readonly path: readonly string[];
+  readonly time: boolean;
+  /** Without batch and time. */
+  readonly shape: readonly number[];
+  readonly doc?: string;
+  readonly place: Placement;
+}
+
+export interface WeightSpec {
+  readonly name: string;
+  /** A stored tensor may have extra axes of size 1. */
+  readonly shape: readonly number[];
+  /** Into a `load` buffer. */
+  readonly place: Placement;
+  /** Facts of the spec that the values must satisfy, if any. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
+export interface Manifest {
+  readonly format: 1;
+  readonly compiler: string;
+  /** SHA-256 of the spec and all it imports, hex. */
+  readonly spec: string;
+  readonly model: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly weights: readonly WeightSpec[];
+  readonly buffers: readonly BufferSpec[];
+  /** Why `stream()` is refused; absent when it works. Then `run` takes all of time as one tile. */
+  readonly notStreamable?: string;
+  /** Once per load. */
+  readonly load: readonly Launch[];
+  /** At the start of a run or stream, after carries are zeroed. */
+  readonly begin: readonly Launch[];
+  /** Per tile of steps. */
+  readonly step: readonly Launch[];
+  /** When outputs without time are wanted: after the last tile of a run, after each push. Does not change carries. */
+  readonly finish: readonly Launch[];
+  /** Steps per tile that keep a tile in cache, when streamable. */
+  readonly tile: number;
+}
