@@ -30,6 +30,8 @@ export type LaunchArgument = { readonly buffer: BufferId } | { readonly scalar: 
 
 export type Launch =
   | { readonly kind: 'kernel'; readonly entry: string; readonly arguments: readonly LaunchArgument[] }
+  /** `count` matrices of size×size, row-major float64: to = inverse of from. Load time only. A singular one is an error. */
+  | { readonly kind: 'inverse'; readonly from: BufferId; readonly to: BufferId; readonly count: number; readonly size: number; readonly name: string }
   /** carry[b] = the last `depth` rows of (carry[b] ++ rows[b][0..length_b)): what the next tile reads of the past. */
   | { readonly kind: 'history'; readonly rows: BufferId; readonly carry: BufferId; readonly depth: number };
 

@@ -1,0 +1,103 @@
+/**
+ * The compiler, read from top to bottom: check, rewrite, fuse, schedule, emit. Pure: it touches no file and no device.
+ */
+import { check, type SourceHost } from './check/index.js';
+import { Diagnostics, type Diagnostic } from './diagnostics/diagnostic.js';
+import { Builder } from './ir/builder.js';
+import type { Kernel } from './ir/kernel.js';
+import type { Program } from './ir/program.js';
+import type { Stage, StageGraph, Strategy } from './ir/stages.js';
+import { verifyKernel } from './ir/verify-kernel.js';
+import { verifyProgram } from './ir/verify-program.js';
+import { chooseStrategies } from './passes/choose-strategy.js';
+import { extractTimeReductions } from './passes/extract-time-reductions.js';
+import { fuse } from './passes/fuse.js';
+import {
+  base2, collapseCoupling, hoistLoadTime, increment, mergeContractions, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
+} from './passes/index.js';
+import { buildManifest } from './passes/schedule/build-manifest.js';
+import { schedule, type Schedule } from './passes/schedule/schedule.js';
+import type { Manifest } from './runtime/manifest.js';
+import { version } from './version.js';
+import { wasm } from '../targets/wasm/index.js';
+
+export type { SourceHost } from './check/index.js';
+
+/** In order. Each keeps the meaning that the interpreter gives, up to rounding. */
+export const passes: readonly Pass[] = [
+  simplify,
+  collapseCoupling,
+  increment,
+  splitRagged,
+  splitComplex,
+  simplify,
+  mergeContractions,
+  extractTimeReductions,
+  base2,
+  hoistLoadTime,
+  simplify,
+];
+
+export interface CompileOptions {
+  /** SHA-256 of the spec and all it imports, hex: stands in the module. */
+  readonly specHash: string;
+  /** Which model of the file, where it has several. */
+  readonly model?: string;
+  readonly strategy?: 'auto' | Strategy;
+  /** Also a module with relaxed SIMD. */
+  readonly relaxed?: boolean;
+  /** A recurrence that may grow without bound is an error. */
+  readonly denyUnstable?: boolean;
+  /** Sees the program before the first pass ('check') and after each. */
+  readonly onPass?: (name: string, why: string, program: Program) => void;
+}
+export interface CompiledModule {
+  readonly manifest: Manifest;
+  readonly wasm: Uint8Array;
+  readonly relaxed?: Uint8Array;
+  readonly kernels: readonly Kernel[];
+  readonly kernelOf: ReadonlyMap<Stage, Kernel>;
+  readonly graph: StageGraph;
+  readonly schedule: Schedule;
+  readonly stability: readonly StabilityReport[];
+}
+export interface Compilation {
+  readonly diagnostics: readonly Diagnostic[];
+  /** The checked program, before any pass: what the interpreter runs. */
+  readonly program?: Program;
+  readonly builder: Builder;
+  /** Absent when there are errors. */
+  readonly module?: CompiledModule;
+}
+
+/** Compiles the model of a spec. Mistakes of the user are diagnostics; only a bug of the compiler throws. */
+export function compile(entry: string, host: SourceHost, options: CompileOptions): Compilation {
+  const builder = new Builder();
+  const diagnostics = new Diagnostics();
+  const { program } = check(entry, host, builder, diagnostics, options.model === undefined ? {} : { model: options.model });
+  if (!program || diagnostics.hasErrors) return { diagnostics: diagnostics.list, builder };
+  const stability = stabilityReport(program, builder, diagnostics, undefined, { deny: options.denyUnstable ?? false });
+  if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
+  options.onPass?.('check', 'the program as it is meant', program);
+  const graph = chooseStrategies(fuse(rewrite(program, builder, options.onPass), builder), builder, options.strategy ?? 'auto', diagnostics);
+  if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
+  const scheduled = schedule(graph, wasm.caps);
+  for (const kernel of scheduled.kernels) verifyKernel(kernel);
+  const module: CompiledModule = {
+    manifest: buildManifest(graph, scheduled, { compiler: version, spec: options.specHash }),
+    wasm: wasm.emit(scheduled.kernels, { relaxed: false }),
+    ...(options.relaxed ? { relaxed: wasm.emit(scheduled.kernels, { relaxed: true }) } : {}),
+    kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled, stability,
+  };
+  return { diagnostics: diagnostics.list, program, builder, module };
+}
+
+export function rewrite(program: Program, builder: Builder, onPass?: CompileOptions['onPass']): Program {
+  let current = program;
+  for (const pass of passes) {
+    current = pass.run(current, builder);
+    verifyProgram(current);
+    onPass?.(pass.name, pass.why, current);
+  }
+  return current;
+}

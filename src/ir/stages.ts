@@ -1,0 +1,57 @@
+/**
+ * StageGraph: what runs together. A stage computes its items for every point of its domain; it is one kernel. Items that are
+ * neither stored nor kept live in registers.
+ */
+import type { DefinitionId, Expr, Index, Program } from './program.js';
+
+/** One definition inside a stage, its indices split in those of the domain (substituted by the stage's) and its own inner ones. */
+export interface Item {
+  readonly def: DefinitionId;
+  /** Stage index, per index of the definition; an inner index stands for itself. */
+  readonly indices: readonly Index[];
+  readonly inner: readonly Index[];
+  readonly body: Expr;
+}
+
+/** A value kept from step to step in carry memory. `depth` is how many past steps are read. */
+export interface KeptState {
+  readonly def: DefinitionId;
+  readonly depth: number;
+  readonly initial?: Expr;
+  /** New values may overwrite old ones as they are made: each is read only where it is rewritten. */
+  readonly inPlace: boolean;
+}
+/** acc = op(acc, value of the item) per step: a reduction over time. */
+export interface Accumulator {
+  readonly def: DefinitionId;
+  readonly op: 'sum' | 'max' | 'min' | 'last';
+}
+
+/** load: once, float64. begin: at the start of a sequence. step: per tile of steps. finish: when the answer is wanted. */
+export type Phase = 'load' | 'begin' | 'step' | 'finish';
+export type Strategy = 'serial' | 'chunked' | 'step';
+
+export interface Stage {
+  readonly name: string;
+  readonly anchor: 'contraction' | 'scan' | 'reduction' | 'pointwise' | 'time-reduction';
+  readonly phase: Phase;
+  /** Rows in any order, or steps in the order of time within a sequence. */
+  readonly order: 'flat' | 'forward' | 'backward';
+  readonly domain: readonly Index[];
+  readonly items: readonly Item[];
+  readonly stored: ReadonlySet<DefinitionId>;
+  readonly states: readonly KeptState[];
+  readonly accumulators: readonly Accumulator[];
+  /** How its recurrence is run, and why; absent where there is none. */
+  readonly strategy?: { readonly name: Strategy; readonly why: string };
+}
+
+export interface StageGraph {
+  readonly program: Program;
+  /** In an order that satisfies all dependencies, phase by phase. */
+  readonly stages: readonly Stage[];
+  /** Why time can't be cut into tiles, if it can't. */
+  readonly wholeSequence?: string;
+  /** Steps of the past that a definition stored in rows is read at, by later stages: kept between tiles. */
+  readonly history: ReadonlyMap<DefinitionId, number>;
+}

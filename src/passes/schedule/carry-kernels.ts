@@ -1,0 +1,74 @@
+/** Small kernels around the stages: packing constants at load time, and the past that a sequence begins with. */
+import type { Int, Kernel } from '../../ir/kernel.js';
+import type { DefinitionOf, Index } from '../../ir/program.js';
+import { loadConstant } from './access.js';
+import { Expressions } from './expressions.js';
+import { iadd, imin, imul, int, ivar } from './ints.js';
+import type { Layout, PackedConstant } from './layout.js';
+import { Envs, type Env } from './places.js';
+import { Writer } from './writer.js';
+
+/** Copies a load-time definition into the order in which a run-time kernel reads it, rounded to float32. */
+export function packKernel(packed: PackedConstant, entry: string, layout: Layout): Kernel {
+  const w = new Writer([packed.buffer], []);
+  const source = layout.of(packed.def);
+  const rest = (k: number, values: readonly Int[], to: Int): void => {
+    const d = packed.dimensions[k];
+    if (d?.tile !== undefined) {
+      const { tile, size, stride } = d;
+      w.loop('tile', int(0), int(Math.ceil(size / tile)), 1, {}, (j) =>
+        w.loop('l', int(0), imin(int(tile), iadd(int(size), imul(j, -tile))), 1, {}, (l) =>
+          rest(k + 1, [...values, iadd(imul(j, tile), l)], iadd(to, imul(j, stride), l))));
+    } else if (d) {
+      w.loop('i', int(0), int(d.size), 1, {}, (i) => rest(k + 1, [...values, i], iadd(to, imul(i, d.stride))));
+    } else {
+      const from = packed.at.reduce((sum: Int, a, p) => {
+        const stride = source.strides[p] as number;
+        return a.coefficients.reduce((s: Int, c, q) => iadd(s, imul(values[q] as Int, c * stride)), iadd(sum, int(a.constant * stride)));
+      }, int(source.offset));
+      w.store(packed.buffer, to, { kind: 'load', buffer: source.buffer, at: from, access: 'uniform' }, 'one');
+    }
+  };
+  rest(0, [], int(0));
+  return {
+    name: entry, precision: 'f64', body: w.body,
+    parameters: [
+      { kind: 'buffer', name: source.buffer, element: 'f64', access: 'read' },
+      { kind: 'buffer', name: packed.buffer, element: 'f32', access: 'write' },
+    ],
+  };
+}
+
+/** A state that others read at earlier steps has its initial value there too. */
+export function beginHistoryKernel(buffer: string, depth: number, d: DefinitionOf<'equation'>, entry: string, layout: Layout, lanes: number): Kernel | undefined {
+  const initial = d.state?.initial;
+  if (!initial) return undefined;
+  const storage = layout.of(d.id);
+  const w = new Writer([buffer], ['B']);
+  const envs = new Envs();
+  const read = new Set<string>();
+  const x = new Expressions({
+    writer: w, envs, lanes, laneLoops: false, unroll: 1, item: () => undefined, decays: () => false,
+    load: (e, env: Env) => {
+      const at = layout.of(e.def);
+      if (at.kind !== 'load') throw new Error('an initial value that depends on inputs');
+      const v = loadConstant(layout, e, env, { lanes, tile: lanes, domain: [], laneIndex: undefined, unroll: 1 });
+      if (v.kind === 'load') read.add(v.buffer);
+      return v;
+    },
+  }, []);
+  const rest = (k: number, env: Env, at: Int): void => {
+    const index: Index | undefined = d.indices[k];
+    if (index) w.loop('i', int(0), int(index.axis.size), 1, {}, (i) => rest(k + 1, envs.bind(env, index, { int: i, lane: false }), iadd(at, imul(i, storage.strides[k] as number))));
+    else w.store(buffer, at, w.let(x.value(initial, env)), 'one');
+  };
+  w.loop('b', int(0), ivar('B'), 1, {}, (b) =>
+    w.loop('s', int(0), int(depth), 1, {}, (s) => rest(0, envs.root(b), iadd(imul(iadd(imul(b, depth), s), storage.row), int(storage.offset)))));
+  return {
+    name: entry, precision: 'f32', body: w.body,
+    parameters: [
+      ...[...read].map((name) => ({ kind: 'buffer' as const, name, element: 'f32' as const, access: 'read' as const })),
+      { kind: 'buffer', name: buffer, element: 'f32', access: 'write' }, { kind: 'scalar', name: 'B' },
+    ],
+  };
+}

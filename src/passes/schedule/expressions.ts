@@ -1,0 +1,323 @@
+/**
+ * Expressions of a stage to values of a kernel. Reductions over long axes become loops: all that can run at once share one loop, so a
+ * tile of outputs is one loop over k, and the readouts of all modalities one loop over the state. What doesn't depend on the loop
+ * leaves it (see writer.ts).
+ */
+import { children, freeIndices } from '../../ir/builder.js';
+import type { Expr, ExprOf, Index, ReduceOp } from '../../ir/program.js';
+import type { KernelUnary, Value } from '../../ir/kernel.js';
+import type { Item } from '../../ir/stages.js';
+import { iadd, imin, int, intKey, ivar } from './ints.js';
+import { affinePlace, fixed, placeKey, placeOf, type Env, type Envs, type Place } from './places.js';
+import type { Writer } from './writer.js';
+
+/** One value to compute, for all its inner indices, and what becomes of it. Sinks run when every value of the scope is known. */
+export interface Task {
+  readonly inner: readonly Index[];
+  readonly body: Expr;
+  readonly env: Env;
+  readonly sink: (value: Value, env: Env) => void;
+  /** Overwrites what others of its level read: its loop comes last. */
+  readonly last?: boolean;
+}
+interface Reduction {
+  readonly key: string;
+  readonly e: ExprOf<'reduce'>;
+  readonly env: Env;
+  readonly level: number;
+}
+/** What a stage tells the lowering of its expressions. */
+export interface Context {
+  readonly writer: Writer;
+  readonly envs: Envs;
+  readonly lanes: number;
+  /** Loops directly under the domain go over lanes. */
+  readonly laneLoops: boolean;
+  readonly unroll: number;
+  /** A read of an item of this stage at this step. */
+  readonly item: (e: ExprOf<'read'>) => Item | undefined;
+  readonly load: (e: ExprOf<'read'>, env: Env) => Value;
+  /** The argument of an exponential is at most 0, and it decays a state. */
+  readonly decays: (arg: Expr) => boolean;
+}
+
+export const num = (value: number): Value => ({ kind: 'number', value });
+const free = new WeakMap<Expr, readonly Index[]>();
+function freeOf(e: Expr): readonly Index[] {
+  let found = free.get(e);
+  if (!found) {
+    found = [...freeIndices(e)].sort((a, b) => a.id - b.id);
+    free.set(e, found);
+  }
+  return found;
+}
+
+export class Expressions {
+  readonly #c: Context;
+  readonly #use = new Map<Expr, number>();
+  #depth = 0;
+
+  constructor(context: Context, items: readonly Item[]) {
+    this.#c = context;
+    const seen = new Set<Expr>();
+    const visit = (e: Expr): void => {
+      this.#use.set(e, (this.#use.get(e) ?? 0) + 1);
+      if (seen.has(e)) return;
+      seen.add(e);
+      for (const kid of children(e)) visit(kid);
+    };
+    for (const item of items) visit(item.body);
+  }
+
+  // --- loops ------------------------------------------------------------------------------------------------------------
+
+  /** Computes all tasks in the current scope. */
+  run(tasks: readonly Task[]): void {
+    const flat = tasks.flatMap((t) => this.#expand(t));
+    const pending = new Map<string, Reduction>();
+    const leaves: Task[] = [];
+    const maps: { task: Task; index: Index; level: number }[] = [];
+    for (const t of flat) {
+      const index = t.inner[0];
+      if (index === undefined) {
+        this.#collect(t.body, t.env, pending);
+        leaves.push(t);
+      } else {
+        const probe = this.#c.envs.bind(t.env, index, { int: ivar(`?${index.id}`), lane: false });
+        maps.push({ task: t, index, level: this.#collect(t.body, probe, pending) });
+      }
+    }
+    const deepest = Math.max(-1, ...[...pending.values()].map((r) => r.level), ...maps.map((m) => m.level));
+    for (let level = 0; level <= deepest; level++) {
+      const loops = new Map<string, { size: number; reductions: Reduction[]; maps: { task: Task; index: Index }[]; last: boolean }>();
+      const loopOf = (index: Index, last: boolean): { size: number; reductions: Reduction[]; maps: { task: Task; index: Index }[]; last: boolean } => {
+        const key = `${index.axis.size}`;
+        const entry = loops.get(key) ?? { size: index.axis.size, reductions: [], maps: [], last: false };
+        entry.last ||= last;
+        loops.set(key, entry);
+        return entry;
+      };
+      for (const r of pending.values()) if (r.level === level) loopOf(r.e.over as Index, false).reductions.push(r);
+      for (const m of maps) {
+        const at = m.task.last ? deepest : m.level;
+        if (at === level) loopOf(m.index, m.task.last === true).maps.push(m);
+      }
+      for (const loop of [...loops.values()].sort((x, y) => Number(x.last) - Number(y.last))) this.#loop(loop.size, loop.reductions, loop.maps);
+    }
+    const values = leaves.map((t) => this.value(t.body, t.env));
+    leaves.forEach((t, k) => t.sink(values[k] as Value, t.env));
+  }
+
+  #expand(t: Task): Task[] {
+    const small = t.inner.find((i) => i.axis.size <= this.#c.unroll);
+    if (!small) return [t];
+    const inner = t.inner.filter((i) => i !== small);
+    return members(small).flatMap((k) => this.#expand({ ...t, inner, env: this.#c.envs.bind(t.env, small, fixed(k)) }));
+  }
+
+  /** Finds the loops that an expression needs first, and says how many levels of them come before it. */
+  #collect(root: Expr, rootEnv: Env, pending: Map<string, Reduction>): number {
+    const seen = new Map<string, number>();
+    const visit = (e: Expr, env: Env): number => {
+      const at = `${e.id}|${env.id}`;
+      const known = seen.get(at);
+      if (known !== undefined) return known;
+      let level = 0;
+      if (e.kind === 'reduce') level = this.#collectReduction(e, env, pending, visit);
+      else if (e.kind === 'read') {
+        const item = this.#c.item(e);
+        if (item) level = visit(item.body, this.#itemEnv(e, item, env));
+      } else for (const kid of children(e)) level = Math.max(level, visit(kid, env));
+      seen.set(at, level);
+      return level;
+    };
+    return visit(root, rootEnv);
+  }
+  #collectReduction(e: ExprOf<'reduce'>, env: Env, pending: Map<string, Reduction>, visit: (e: Expr, env: Env) => number): number {
+    const over = e.over as Index;
+    if (e.op === 'last') return visit(e.body, this.#c.envs.bind(env, over, fixed(over.axis.size - 1)));
+    if (over.axis.size <= this.#c.unroll) return Math.max(0, ...members(over).map((k) => visit(e.body, this.#c.envs.bind(env, over, fixed(k)))));
+    const key = this.#reductionKey(e, env);
+    const known = pending.get(key);
+    if (known) return known.level + 1;
+    if (this.#c.writer.noted(key)) return 0;
+    const level = visit(e.body, this.#c.envs.bind(env, over, { int: ivar(`?${over.id}`), lane: false }));
+    // It depends on the variable of a loop still to be opened: it stays inside, what it needs from outside is known now.
+    if (key.includes('?')) return level;
+    pending.set(key, { key, e, env, level });
+    return level + 1;
+  }
+  #reductionKey(e: ExprOf<'reduce'>, env: Env): string {
+    return `red ${e.id} ${freeOf(e).map((i) => `${i.id}=${placeKey(placeOf(env, i))}`).join(' ')} @${intKey(env.row)}`;
+  }
+
+  #loop(size: number, reductions: readonly Reduction[], maps: readonly { task: Task; index: Index }[]): void {
+    const { writer } = this.#c;
+    const lanes = this.#c.laneLoops && this.#depth === 0 ? this.#c.lanes : 1;
+    const accumulators = reductions.map((r) => writer.variable('acc', num(identity(r.e.op))));
+    const step = lanes > 1 ? lanes : this.#unrollOf(size, reductions, maps);
+    const main = Math.floor(size / step) * step;
+    const once = (place: Place, mask: Value | undefined): void => {
+      const tasks: Task[] = reductions.map((r, k) => ({
+        inner: [], body: r.e.body, env: this.#c.envs.bind(r.env, r.e.over as Index, place),
+        sink: () => undefined, accumulate: { name: accumulators[k] as string, op: r.e.op, mask },
+      } as Task));
+      for (const m of maps) tasks.push({ ...m.task, inner: m.task.inner.slice(1), env: this.#c.envs.bind(m.task.env, m.index, place) });
+      this.#depth++;
+      this.#body(tasks);
+      this.#depth--;
+    };
+    writer.loop('k', int(0), int(main), step, { lanes: lanes > 1 }, (k) => {
+      if (lanes > 1) once({ int: k, lane: true }, undefined);
+      else for (let u = 0; u < step; u++) once({ int: iadd(k, int(u)), lane: false }, undefined);
+    });
+    if (lanes > 1 && main < size) once({ int: int(main), lane: true }, { kind: 'binary', op: 'lt', left: { kind: 'lane' }, right: num(size - main) });
+    if (lanes === 1) for (let k = main; k < size; k++) once({ int: int(k), lane: false }, undefined);
+    reductions.forEach((r, k) => {
+      let value: Value = { kind: 'reg', name: accumulators[k] as string };
+      if (lanes > 1) value = writer.let({ kind: 'reduce-lanes', op: r.e.op === 'mean' ? 'sum' : (r.e.op as 'sum' | 'max' | 'min'), arg: value, count: int(lanes) });
+      if (r.e.op === 'mean') value = writer.let({ kind: 'binary', op: 'div', left: value, right: num(size) });
+      writer.note(r.key, value);
+    });
+  }
+  /** Runs the tasks of one iteration; reductions accumulate in the order of their members. */
+  #body(tasks: readonly Task[]): void {
+    const plain: Task[] = [];
+    const sums: (Task & { accumulate: { name: string; op: ReduceOp; mask: Value | undefined } })[] = [];
+    for (const t of tasks) (('accumulate' in t) ? sums.push(t as (typeof sums)[number]) : plain.push(t));
+    const pending = new Map<string, Reduction>();
+    for (const t of sums) this.#collect(t.body, t.env, pending);
+    if (pending.size > 0 || plain.some((t) => t.inner.length > 0)) {
+      this.run([...sums.map((t): Task => ({ ...t, inner: [], sink: (v) => this.#accumulate(t.accumulate, v) })), ...plain]);
+      return;
+    }
+    const values = plain.map((t) => this.value(t.body, t.env));
+    for (const t of sums) this.#accumulateExpr(t);
+    plain.forEach((t, k) => t.sink(values[k] as Value, t.env));
+  }
+  #accumulateExpr(t: Task & { accumulate: { name: string; op: ReduceOp; mask: Value | undefined } }): void {
+    const { accumulate: a, body, env } = t;
+    if ((a.op === 'sum' || a.op === 'mean') && !a.mask && body.kind === 'binary' && body.op === 'mul') {
+      const left = this.value(body.left, env);
+      const right = this.value(body.right, env);
+      this.#c.writer.set(a.name, { kind: 'muladd', left, right, plus: { kind: 'reg', name: a.name } });
+      return;
+    }
+    this.#accumulate(a, this.value(body, env));
+  }
+  #accumulate(a: { name: string; op: ReduceOp; mask: Value | undefined }, v: Value): void {
+    const value: Value = a.mask ? { kind: 'select', cond: a.mask, then: v, else: num(identity(a.op)) } : v;
+    const op = a.op === 'max' || a.op === 'min' ? a.op : 'add';
+    this.#c.writer.set(a.name, { kind: 'binary', op, left: { kind: 'reg', name: a.name }, right: value });
+  }
+  /** Short bodies are repeated in a loop's body, so that its counting and addressing are shared. */
+  #unrollOf(size: number, reductions: readonly Reduction[], maps: readonly unknown[]): number {
+    if (this.#c.lanes === 1 || maps.length > 0 || size < 8) return 1;
+    const short = reductions.every((r) => { const b = r.e.body; return b.kind === 'binary' && b.op === 'mul' && b.left.kind === 'read' && b.right.kind === 'read' && !this.#c.item(b.left) && !this.#c.item(b.right); });
+    return short ? 4 : 1;
+  }
+
+  // --- values -----------------------------------------------------------------------------------------------------------
+
+  #itemEnv(e: ExprOf<'read'>, item: Item, env: Env): Env {
+    let result = env;
+    item.indices.forEach((index, p) => {
+      if (!item.inner.includes(index)) return;
+      const at = e.at[p];
+      if (!at) return;
+      const [term] = at.terms;
+      const place = term && at.terms.length === 1 && term.coefficient === 1 && at.constant === 0 ? placeOf(env, term.index) : { ...affinePlace(env, at), lane: affinePlace(env, at).lane === 1 };
+      result = this.#c.envs.bind(result, index, place);
+    });
+    return result;
+  }
+
+  value(e: Expr, env: Env): Value {
+    const { writer } = this.#c;
+    if (e.kind === 'const') return num(e.value);
+    const key = `val ${e.id} ${env.id}`;
+    const known = writer.noted(key);
+    if (known) return known;
+    const made = writer.let(this.#make(e, env));
+    writer.note(key, made);
+    return made;
+  }
+  #make(e: Expr, env: Env): Value {
+    switch (e.kind) {
+      case 'const': return num(e.value);
+      case 'index': {
+        const p = placeOf(env, e.index);
+        const base: Value = p.int.kind === 'int' ? num(p.int.value) : { kind: 'from-int', value: p.int };
+        return p.lane ? { kind: 'binary', op: 'add', left: this.#c.writer.let(base), right: { kind: 'lane' } } : base;
+      }
+      case 'read': {
+        const item = this.#c.item(e);
+        return item ? this.value(item.body, this.#itemEnv(e, item, env)) : this.#c.load(e, env);
+      }
+      case 'unary': return this.#unary(e, env);
+      case 'binary': return this.#binary(e, env);
+      case 'power': return this.#power(this.value(e.base, env), e.exponent);
+      case 'select': return { kind: 'select', cond: this.value(e.cond, env), then: this.value(e.then, env), else: this.value(e.else, env) };
+      case 'reduce': return this.#reduce(e, env);
+    }
+  }
+  #unary(e: ExprOf<'unary'>, env: Env): Value {
+    const arg = this.value(e.arg, env);
+    if (e.op === 'relu') return { kind: 'binary', op: 'max', left: arg, right: num(0) };
+    if (e.op === 're' || e.op === 'conj') return arg;
+    if (e.op === 'im') return num(0);
+    const decays = (e.op === 'exp2' || e.op === 'exp2m1') && this.#c.decays(e.arg);
+    const op: KernelUnary = decays ? (e.op === 'exp2' ? 'exp2_decay' : 'exp2m1_decay') : e.op;
+    return { kind: 'unary', op, arg };
+  }
+  #binary(e: ExprOf<'binary'>, env: Env): Value {
+    if (e.op === 'complex') throw new Error('complex values must be split before scheduling');
+    if (e.op === 'add' || e.op === 'sub') {
+      const product = (x: Expr): x is ExprOf<'binary'> => x.kind === 'binary' && x.op === 'mul' && (this.#use.get(x) ?? 0) === 1;
+      if (product(e.right) && e.op === 'add') return this.#muladd(e.right, e.left, env);
+      if (product(e.left) && e.op === 'add') return this.#muladd(e.left, e.right, env);
+    }
+    return { kind: 'binary', op: e.op, left: this.value(e.left, env), right: this.value(e.right, env) };
+  }
+  #muladd(product: ExprOf<'binary'>, plus: Expr, env: Env): Value {
+    return { kind: 'muladd', left: this.value(product.left, env), right: this.value(product.right, env), plus: this.value(plus, env) };
+  }
+  #power(base: Value, exponent: number): Value {
+    const { writer } = this.#c;
+    if (exponent < 0) return { kind: 'binary', op: 'div', left: num(1), right: writer.let(this.#power(base, -exponent)) };
+    if (exponent === 0) return num(1);
+    if (exponent === 1) return base;
+    const half = writer.let(this.#power(base, Math.floor(exponent / 2)));
+    const square = writer.let({ kind: 'binary', op: 'mul', left: half, right: half });
+    return exponent % 2 === 0 ? square : { kind: 'binary', op: 'mul', left: square, right: base };
+  }
+  #reduce(e: ExprOf<'reduce'>, env: Env): Value {
+    const over = e.over as Index;
+    const at = (k: number): Env => this.#c.envs.bind(env, over, fixed(k));
+    if (e.op === 'last') return this.value(e.body, at(over.axis.size - 1));
+    if (over.axis.size > this.#c.unroll) {
+      const value = this.#c.writer.noted(this.#reductionKey(e, env));
+      if (!value) throw new Error('a reduction was not scheduled before its use');
+      return value;
+    }
+    const { writer } = this.#c;
+    let total: Value | undefined;
+    for (const k of members(over)) {
+      if (total && (e.op === 'sum' || e.op === 'mean') && e.body.kind === 'binary' && e.body.op === 'mul') {
+        total = writer.let({ kind: 'muladd', left: this.value(e.body.left, at(k)), right: this.value(e.body.right, at(k)), plus: total });
+        continue;
+      }
+      const v = this.value(e.body, at(k));
+      total = total ? writer.let({ kind: 'binary', op: e.op === 'max' || e.op === 'min' ? e.op : 'add', left: total, right: v }) : v;
+    }
+    const result = total ?? num(0);
+    return e.op === 'mean' ? { kind: 'binary', op: 'div', left: result, right: num(over.axis.size) } : result;
+  }
+}
+
+export function identity(op: ReduceOp): number {
+  return op === 'max' ? -Infinity : op === 'min' ? Infinity : 0;
+}
+export const members = (i: Index): number[] => Array.from({ length: i.axis.size }, (_, k) => k);
+/** Lanes of a vector that stand for members: the rest is padding. */
+export const lastLane = (lanes: number, size: number, base: Place['int']): Place['int'] => imin(int(lanes - 1), iadd(int(size - 1), { kind: 'imul', factors: [base, int(-1)] }));

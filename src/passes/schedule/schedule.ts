@@ -1,0 +1,128 @@
+/** From stages to kernels, buffers and the order of launches: everything that a target has to emit, and that the runtime has to know. */
+import type { BufferSpec, Launch, LaunchArgument } from '../../runtime/manifest.js';
+import type { Kernel } from '../../ir/kernel.js';
+import type { Definition, DefinitionId } from '../../ir/program.js';
+import type { Phase, Stage, StageGraph } from '../../ir/stages.js';
+import { bindingTimes } from '../binding-times.js';
+import { Signs } from '../sign.js';
+import { beginHistoryKernel, packKernel } from './carry-kernels.js';
+import { Layout } from './layout.js';
+import { planRows } from './memory.js';
+import type { Machine } from './shape.js';
+import { beginKernel, stageKernel } from './stage-kernel.js';
+
+export interface Schedule {
+  readonly kernels: readonly Kernel[];
+  /** The kernel of each stage that has one. */
+  readonly kernelOf: ReadonlyMap<Stage, Kernel>;
+  readonly layout: Layout;
+  readonly buffers: readonly BufferSpec[];
+  readonly launches: Readonly<Record<Phase, readonly Launch[]>>;
+}
+
+/** Load-time kernels compute one float64 element at a time, with the functions of the host. */
+const host: Machine = { lanes: 1, registers: 16 };
+
+export function schedule(graph: StageGraph, machine: Machine): Schedule {
+  const { phase } = bindingTimes(graph.program);
+  const layout = new Layout(graph, machine.lanes, phase);
+  const signs = new Signs(graph.program);
+  const work = new Scheduler(graph, layout, machine, signs);
+  return work.run();
+}
+
+class Scheduler {
+  readonly #graph: StageGraph;
+  readonly #layout: Layout;
+  readonly #machine: Machine;
+  readonly #signs: Signs;
+  readonly #kernels: Kernel[] = [];
+  readonly #kernelOf = new Map<Stage, Kernel>();
+
+  constructor(graph: StageGraph, layout: Layout, machine: Machine, signs: Signs) {
+    this.#graph = graph;
+    this.#layout = layout;
+    this.#machine = machine;
+    this.#signs = signs;
+  }
+
+  run(): Schedule {
+    const { program } = this.#graph;
+    const layout = this.#layout;
+    for (const port of program.inputs) layout.of(port.def);
+    const staged: Record<Phase, { kernel: Kernel }[]> = { load: [], begin: [], step: [], finish: [] };
+    const launches: Record<Phase, Launch[]> = { load: [], begin: [], step: [], finish: [] };
+    const inverses: { at: number; launch: Launch }[] = [];
+    for (const stage of this.#graph.stages) {
+      const only = stage.items[0];
+      const d = only && program.definitions[only.def];
+      if (d?.kind === 'inverse') {
+        inverses.push({ at: staged.load.length, launch: this.#inverse(d.id, d.matrix, d.name) });
+        continue;
+      }
+      const kernel = stageKernel(stage, this.#entry(stage), layout, stage.phase === 'load' ? host : this.#machine, this.#signs);
+      this.#kernels.push(kernel);
+      this.#kernelOf.set(stage, kernel);
+      staged[stage.phase].push({ kernel });
+    }
+    const begins = this.#begins();
+    staged.load.forEach(({ kernel }, k) => {
+      for (const i of inverses) if (i.at === k) launches.load.push(i.launch);
+      launches.load.push(this.#launch(kernel));
+    });
+    for (const i of inverses) if (i.at >= staged.load.length) launches.load.push(i.launch);
+    for (const packed of layout.packed) {
+      const kernel = packKernel(packed, `pack${this.#kernels.length}`, layout);
+      this.#kernels.push(kernel);
+      launches.load.push(this.#launch(kernel));
+    }
+    launches.begin.push(...begins, ...staged.begin.map((s) => this.#launch(s.kernel)));
+    launches.finish.push(...staged.finish.map((s) => this.#launch(s.kernel)));
+    launches.step.push(...this.#steps(staged.step.map((s) => s.kernel)));
+    const outputs = new Set(program.outputs.map((o) => layout.of(o.def).buffer));
+    const inputs = new Set(program.inputs.map((i) => layout.of(i.def).buffer));
+    planRows(layout, [...staged.step, ...staged.finish].map((s) => s.kernel), inputs, outputs);
+    return { kernels: this.#kernels, kernelOf: this.#kernelOf, layout, buffers: layout.buffers, launches };
+  }
+
+  #entry(stage: Stage): string {
+    return `k${this.#kernels.length}_${stage.name.replace(/[^A-Za-z0-9]/g, '_')}`;
+  }
+  #launch(kernel: Kernel): Launch {
+    const args = kernel.parameters.map((p): LaunchArgument =>
+      p.kind === 'scalar' ? { scalar: p.name as 'B' | 'T' | 'R' | 't0' } : p.name === 'lengths' ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
+    return { kind: 'kernel', entry: kernel.name, arguments: args };
+  }
+  /** Each past is moved on once its last reader of this tile is done. */
+  #steps(kernels: readonly Kernel[]): Launch[] {
+    const out: Launch[] = kernels.map((k) => this.#launch(k));
+    const uses = (k: Kernel, buffer: string): boolean => k.parameters.some((p) => p.kind === 'buffer' && p.name === buffer);
+    const moves = [...this.#layout.histories].map(([carry, h]) => {
+      const after = kernels.findLastIndex((k) => uses(k, carry) || uses(k, h.rows));
+      return { after, launch: { kind: 'history', rows: this.#layout.id(h.rows), carry: this.#layout.id(carry), depth: h.depth } as Launch };
+    });
+    moves.sort((a, b) => b.after - a.after);
+    for (const m of moves) out.splice(m.after + 1, 0, m.launch);
+    return out;
+  }
+  #begins(): Launch[] {
+    const out: Launch[] = [];
+    const add = (kernel: Kernel | undefined): void => {
+      if (!kernel) return;
+      this.#kernels.push(kernel);
+      out.push(this.#launch(kernel));
+    };
+    for (const stage of this.#graph.stages) add(beginKernel(stage, `begin${this.#kernels.length}`, this.#layout, this.#machine, this.#signs));
+    for (const [buffer, h] of this.#layout.histories) {
+      const d = this.#graph.program.definitions[h.def];
+      if (d?.kind === 'equation') add(beginHistoryKernel(buffer, h.depth, d, `begin${this.#kernels.length}`, this.#layout, this.#machine.lanes));
+    }
+    return out;
+  }
+  #inverse(id: DefinitionId, matrix: DefinitionId, name: string): Launch {
+    const d = this.#graph.program.definitions[id] as Definition;
+    const size = d.indices.at(-1)?.axis.size ?? 1;
+    const all = d.indices.reduce((n, i) => n * i.axis.size, 1);
+    return { kind: 'inverse', from: this.#layout.id(this.#layout.of(matrix).buffer), to: this.#layout.id(this.#layout.of(id).buffer), count: all / (size * size), size, name };
+  }
+}

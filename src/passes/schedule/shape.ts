@@ -1,0 +1,67 @@
+/**
+ * The shape of a stage's loops on a machine: which index goes over the lanes, how large a tile each thread computes, and in which
+ * order the loops stand.
+ */
+import { plainIndex, visitExpr } from '../../ir/builder.js';
+import type { Index } from '../../ir/program.js';
+import type { Item, Stage } from '../../ir/stages.js';
+import { UNROLL } from './limits.js';
+
+export interface Machine {
+  readonly lanes: number;
+  /** Vector registers: what a tile of accumulators has to fit in. */
+  readonly registers: number;
+}
+export interface Shape {
+  /** The domain index on the lanes; none: loops right under the domain go over lanes, or nothing does. */
+  readonly lane: Index | undefined;
+  readonly laneLoops: boolean;
+  /** Vectors of lanes, and rows, that one iteration computes. */
+  readonly vectors: number;
+  readonly rows: number;
+}
+
+export function shapeOf(stage: Stage, machine: Machine): Shape {
+  const scalar: Shape = { lane: undefined, laneLoops: false, vectors: 1, rows: 1 };
+  if (machine.lanes === 1) return scalar;
+  const lane = laneIndex(stage);
+  const rows = stage.anchor === 'contraction' && stage.order === 'flat' ? Math.max(1, Math.floor(machine.registers / 4)) : 1;
+  if (lane && !(stage.anchor !== 'scan' && lane.axis.size < machine.lanes && hasLaneLoop(stage))) {
+    const wide = (stage.anchor === 'contraction' || stage.anchor === 'scan') && lane.axis.size > machine.lanes;
+    return { lane, laneLoops: false, vectors: wide ? 2 : 1, rows };
+  }
+  return hasLaneLoop(stage) ? { ...scalar, laneLoops: true } : scalar;
+}
+
+/** The last index of what is stored, if it is a domain index and no row reduction asks for the lanes instead. */
+function laneIndex(stage: Stage): Index | undefined {
+  const wanted = stage.items.filter((i) => stage.stored.has(i.def) || stage.accumulators.some((a) => a.def === i.def));
+  const last = (wanted.length > 0 ? wanted : stage.items).map((i) => i.indices.at(-1));
+  const candidates = stage.domain.filter((d) => last.includes(d));
+  const best = candidates.at(-1) ?? (stage.anchor === 'scan' ? stage.domain.at(-1) : undefined);
+  if (!best) return undefined;
+  if (stage.anchor === 'contraction' || stage.anchor === 'scan' || stage.accumulators.length > 0) return best;
+  return rowReduction(stage.items, best) ? undefined : best;
+}
+/** A sum along the contiguous index of what it reads, which the lanes would have to gather. */
+function rowReduction(items: readonly Item[], lane: Index): boolean {
+  let along = 0;
+  let across = 0;
+  for (const item of items) visitExpr(item.body, (e) => {
+    if (e.kind !== 'reduce' || e.over === 'time' || e.over.axis.size <= UNROLL) return;
+    const over = e.over;
+    visitExpr(e.body, (r) => {
+      if (r.kind !== 'read' || r.at.length === 0) return;
+      const last = plainIndex(r.at.at(-1) as (typeof r.at)[number]);
+      if (last === over) along++;
+      if (last === lane) across++;
+    });
+  });
+  return along > across;
+}
+function hasLaneLoop(stage: Stage): boolean {
+  if (stage.items.some((i) => i.inner.some((x) => x.axis.size > UNROLL))) return true;
+  let found = false;
+  for (const item of stage.items) visitExpr(item.body, (e) => { if (e.kind === 'reduce' && e.over !== 'time' && e.over.axis.size > UNROLL) found = true; });
+  return found;
+}

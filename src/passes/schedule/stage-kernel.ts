@@ -1,0 +1,515 @@
+/**
+ * A stage to its kernel. Rows are independent in a flat stage; in a stage in the order of time each sequence runs from its first step
+ * to its last, its states in carry memory, which a tile of channels keeps in the nearest cache.
+ */
+import type { Int, Kernel, Value } from '../../ir/kernel.js';
+import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../ir/program.js';
+import type { Item, KeptState, Stage } from '../../ir/stages.js';
+import { visitExpr } from '../../ir/builder.js';
+import type { Signs } from '../sign.js';
+import { element, lastMember, loadConstant, loadScratch, loadValue, type AccessShape } from './access.js';
+import { Expressions, identity, num, type Task } from './expressions.js';
+import { iadd, iand, icompare, imax, imin, imul, int, ivar } from './ints.js';
+import { rowMajor, type Layout, type StateStorage } from './layout.js';
+import { UNROLL } from './limits.js';
+import { affinePlace, Envs, placeOf, type Env } from './places.js';
+import { shapeOf, type Machine, type Shape } from './shape.js';
+import { Writer } from './writer.js';
+
+/** Steps between two looks for states that have decayed to nothing: subnormal numbers are slow on most CPUs. */
+const FLUSH = 16;
+/** Below this a state is set to 0: 2^-100, far below any rounding error of what it is added to. */
+const NOTHING = 2 ** -100;
+
+const isNow = (time: Affine | undefined): boolean => !time || (time.constant === 0 && time.terms.length === 0);
+
+export function stageKernel(stage: Stage, entry: string, layout: Layout, machine: Machine, signs: Signs): Kernel {
+  return new StageKernel(stage, layout, machine, signs).kernel(entry);
+}
+/** Writes what stands before the first step into carry memory: initial states, and the identities of reductions over time. */
+export function beginKernel(stage: Stage, entry: string, layout: Layout, machine: Machine, signs: Signs): Kernel | undefined {
+  const kernel = new StageKernel(stage, layout, machine, signs).begin(entry);
+  return kernel.body.length > 0 ? kernel : undefined;
+}
+
+class StageKernel {
+  readonly #stage: Stage;
+  readonly #layout: Layout;
+  readonly #lanes: number;
+  readonly #shape: Shape;
+  readonly #envs = new Envs();
+  readonly #w: Writer;
+  readonly #x: Expressions;
+  readonly #access: AccessShape;
+  readonly #items: ReadonlyMap<DefinitionId, Item>;
+  readonly #used = new Map<string, 'read' | 'write' | 'read-write'>();
+  readonly #scalars = new Set<string>();
+  /** Inside the loop over steps: the step, the sequence's number and length; and whether every shifted read is inside the sequence. */
+  #step: { t: Int; b: Int; length: Int; inside: boolean } | undefined;
+  readonly #load: boolean;
+
+  constructor(stage: Stage, layout: Layout, machine: Machine, signs: Signs) {
+    this.#stage = stage;
+    this.#layout = layout;
+    this.#lanes = machine.lanes;
+    this.#load = stage.phase === 'load';
+    this.#shape = shapeOf(stage, machine);
+    this.#items = new Map(stage.items.map((i) => [i.def, i]));
+    const tile = this.#lanes * this.#shape.vectors;
+    this.#access = { lanes: this.#lanes, tile, domain: stage.domain, laneIndex: this.#shape.lane, unroll: UNROLL };
+    const written = new Set<string>();
+    for (const id of stage.stored) written.add(layout.of(id).buffer);
+    for (const s of stage.states) written.add(this.#state(s).buffer);
+    for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
+    this.#w = new Writer(written, ['R', 'B', 'T', 't0']);
+    this.#x = new Expressions({
+      writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: this.#shape.laneLoops, unroll: this.#load ? 1 : UNROLL,
+      item: (e) => (isNow(e.time) && !(this.#accumulates(e.def)) ? this.#items.get(e.def) : undefined),
+      load: (e, env) => this.#loadRead(e, env),
+      decays: (arg) => stage.anchor === 'scan' && signs.of(arg).nonPositive,
+    }, stage.items);
+  }
+  #accumulates(def: DefinitionId): boolean {
+    return this.#stage.accumulators.some((a) => a.def === def);
+  }
+  #scalar(name: 'R' | 'B' | 'T' | 't0'): Int {
+    this.#scalars.add(name);
+    return ivar(name);
+  }
+  #touch(buffer: string, how: 'read' | 'write'): string {
+    const before = this.#used.get(buffer);
+    this.#used.set(buffer, before && before !== how ? 'read-write' : how);
+    return buffer;
+  }
+
+  kernel(name: string): Kernel {
+    const stage = this.#stage;
+    if (this.#load) this.#domain(this.#envs.root(int(0)), (env) => this.#x.run(this.#tasks(env)));
+    else if (stage.phase === 'begin' || stage.phase === 'finish' || !this.#inTime()) this.#flat(this.#inTime() ? this.#scalar('R') : this.#scalar('B'));
+    else if (stage.order === 'flat') this.#needsSequence() ? this.#perStep() : this.#flat(this.#scalar('R'));
+    else this.#sequences();
+    return this.#finish(name);
+  }
+  #finish(name: string): Kernel {
+    return {
+      name, precision: this.#load ? 'f64' : 'f32', body: this.#w.body,
+      parameters: [
+        ...[...this.#used].map(([buffer, access]) => ({ kind: 'buffer' as const, name: buffer, access, element: this.#element(buffer) })),
+        ...[...this.#scalars].map((s) => ({ kind: 'scalar' as const, name: s })),
+      ],
+    };
+  }
+  #element(buffer: string): 'f32' | 'f64' | 'i32' {
+    if (buffer === 'lengths') return 'i32';
+    return this.#load && this.#layout.buffers[this.#layout.id(buffer)]?.kind === 'load' ? 'f64' : 'f32';
+  }
+  #inTime(): boolean {
+    return this.#stage.order !== 'flat' || this.#stage.items.some((i) => this.#layout.program.definitions[i.def]?.time);
+  }
+  /** A row alone isn't enough: it reads other steps, or what belongs to the sequence. */
+  #needsSequence(): boolean {
+    let found = false;
+    for (const item of this.#stage.items) visitExpr(item.body, (e) => {
+      if (e.kind !== 'read' || this.#items.has(e.def)) return;
+      if (!isNow(e.time)) found = true;
+      if (!e.time && this.#layout.phase(e.def) !== 'load') found = true;
+    });
+    return found;
+  }
+
+  // --- loops ------------------------------------------------------------------------------------------------------------
+
+  #flat(rows: Int): void {
+    const { rows: tall } = this.#shape;
+    if (tall === 1) {
+      this.#w.loop('r', int(0), rows, 1, { parallel: true }, (r) => this.#domain(this.#envs.root(r), (env) => this.#x.run(this.#tasks(env))));
+      return;
+    }
+    // Weights of a column tile stay in the nearest cache while rows pass by.
+    this.#domain(this.#envs.root(int(0)), (_, bind) => {
+      const body = (r: Int, count: number): void => {
+        const envs = Array.from({ length: count }, (__, k) => bind(this.#envs.root(iadd(r, int(k)))));
+        this.#x.run(envs.flatMap((e) => this.#tasks(e)));
+      };
+      const whole = this.#w.int('whole', { kind: 'imul', factors: [{ kind: 'idiv', left: rows, by: tall }, int(tall)] });
+      this.#w.loop('r', int(0), whole, tall, { parallel: true }, (r) => body(r, tall));
+      this.#w.loop('r', whole, rows, 1, { parallel: true }, (r) => body(r, 1));
+    });
+  }
+  /** Steps in any order, but known by sequence and time. */
+  #perStep(): void {
+    this.#eachSequence((b, length) => {
+      this.#w.loop('t', int(0), length, 1, { parallel: true }, (t) => this.#atStep(b, t, length, (env) => this.#domain(env, (inner) => this.#x.run(this.#tasks(inner)))));
+    });
+  }
+  #eachSequence(body: (b: Int, length: Int) => void): void {
+    this.#w.loop('b', int(0), this.#scalar('B'), 1, { parallel: true }, (b) => {
+      this.#touch('lengths', 'read');
+      body(b, this.#w.int('len', { kind: 'iload', buffer: 'lengths', at: b }));
+    });
+  }
+  /** Near the ends of a sequence shifted reads fall outside it: there they are guarded, elsewhere they are plain. */
+  #atStep(b: Int, t: Int, length: Int, body: (env: Env) => void): void {
+    const reach = this.#reach();
+    const row = this.#w.int('row', iadd(imul(b, this.#scalar('T')), t));
+    const run = (inside: boolean): void => {
+      this.#step = { t, b, length, inside };
+      body(this.#envs.root(row));
+      this.#step = undefined;
+    };
+    if (reach.past === 0 && reach.future === 0) { run(true); return; }
+    const early = icompare('le', int(reach.past), t);
+    const late = icompare('lt', t, iadd(length, int(-reach.future)));
+    this.#w.branch(iand(early, late), () => run(true), () => run(false));
+  }
+  #reach(): { past: number; future: number } {
+    let past = 0;
+    let future = 0;
+    for (const item of this.#stage.items) visitExpr(item.body, (e) => {
+      if (e.kind !== 'read' || !e.time || this.#items.has(e.def)) return;
+      let low = e.time.constant;
+      let high = e.time.constant;
+      for (const { index, coefficient } of e.time.terms) {
+        low += Math.min(0, coefficient * (index.axis.size - 1));
+        high += Math.max(0, coefficient * (index.axis.size - 1));
+      }
+      past = Math.max(past, -low);
+      future = Math.max(future, high);
+    });
+    return { past, future };
+  }
+
+  #sequences(): void {
+    this.#eachSequence((b, length) => {
+      this.#domain(this.#envs.root(b), (_, bind) => {
+        const env = bind(this.#envs.root(b));
+        const accumulators = this.#openAccumulators(env);
+        const step = (t: Int): void => this.#atStep(b, t, length, (at) => this.#stepBody(bind(at), accumulators));
+        if (this.#stage.states.length > 0) this.#blocks(b, length, env, step);
+        else if (this.#stage.order === 'backward') this.#w.loop('t', iadd(length, int(-1)), int(-1), -1, {}, step);
+        else this.#w.loop('t', int(0), length, 1, {}, step);
+        this.#closeAccumulators(env, accumulators);
+      });
+    });
+  }
+  /** Blocks of steps at fixed times, so that the answer doesn't depend on how a sequence is cut; after each, what decayed to nothing is cleared. */
+  #blocks(b: Int, length: Int, env: Env, step: (t: Int) => void): void {
+    const w = this.#w;
+    const backward = this.#stage.order === 'backward';
+    const shift = backward ? int(0) : w.int('shift', { kind: 'imod', left: this.#scalar('t0'), by: FLUSH });
+    const count = w.int('blocks', { kind: 'idiv', left: iadd(length, shift, int(FLUSH - 1)), by: FLUSH });
+    w.loop('q', int(0), count, 1, {}, (q) => {
+      const edge = iadd(imul(q, FLUSH), imul(shift, -1));
+      if (backward) {
+        const end = w.int('end', iadd(length, imul(q, -FLUSH)));
+        const start = w.int('start', imax(int(0), iadd(end, int(-FLUSH))));
+        w.loop('t', iadd(end, int(-1)), iadd(start, int(-1)), -1, {}, step);
+        this.#flush(b, env);
+      } else {
+        const end = w.int('end', imin(length, iadd(edge, int(FLUSH))));
+        w.loop('t', w.int('start', imax(int(0), edge)), end, 1, {}, step);
+        w.branch(icompare('eq', end, iadd(edge, int(FLUSH))), () => this.#flush(b, env), () => undefined);
+      }
+    });
+  }
+  #flush(b: Int, env: Env): void {
+    for (const s of this.#stage.states) {
+      const storage = this.#state(s);
+      const buffer = this.#touch(storage.buffer, 'write');
+      const base = this.#point(storage, env, b);
+      this.#w.loop('s', int(0), int(storage.cells * storage.slots), this.#lanes, { lanes: true }, (k) => {
+        this.#touch(buffer, 'read');
+        const old = this.#w.let({ kind: 'load', buffer, at: iadd(base, k), access: 'vector' });
+        const small: Value = { kind: 'binary', op: 'lt', left: { kind: 'unary', op: 'abs', arg: old }, right: num(NOTHING) };
+        this.#w.store(buffer, iadd(base, k), { kind: 'select', cond: small, then: num(0), else: old }, 'vector');
+      });
+    }
+  }
+
+  /** Loops over the domain, the lane tile innermost; `bind` gives the same point under another row. */
+  #domain(root: Env, body: (env: Env, bind: (root: Env) => Env) => void): void {
+    const outer = this.#stage.domain.filter((i) => i !== this.#shape.lane);
+    const binds: ((e: Env) => Env)[] = [];
+    const bind = (e: Env): Env => binds.reduce((x, f) => f(x), e);
+    const rest = (k: number): void => {
+      const index = outer[k];
+      if (index) {
+        this.#w.loop(`${safe(index.name)}_`, int(0), int(index.axis.size), 1, { parallel: true }, (i) => {
+          binds.push((e) => this.#envs.bind(e, index, { int: i, lane: false }));
+          rest(k + 1);
+          binds.pop();
+        });
+      } else if (this.#shape.lane) this.#laneTiles(this.#shape.lane, (v) => { binds.push(v); body(bind(root), bind); binds.pop(); });
+      else body(bind(root), bind);
+    };
+    rest(0);
+  }
+  #vectors = [0];
+  #laneTiles(lane: Index, body: (bind: (e: Env) => Env) => void): void {
+    const { vectors } = this.#shape;
+    const tile = this.#lanes * vectors;
+    const { size } = lane.axis;
+    const whole = Math.floor(size / tile) * tile;
+    const at = (base: Int, count: number): void => {
+      this.#vectors = Array.from({ length: count }, (_, k) => k);
+      body((e) => this.#envs.bind(e, lane, { int: base, lane: true, tile: { base, vector: 0 } }));
+    };
+    this.#w.loop(`${safe(lane.name)}_`, int(0), int(whole), tile, { lanes: true, parallel: true }, (base) => at(base, vectors));
+    if (whole < size) at(int(whole), Math.ceil((size - whole) / this.#lanes));
+  }
+  /** One environment per vector of the lane tile. */
+  #copies(env: Env): Env[] {
+    const { lane } = this.#shape;
+    if (!lane) return [env];
+    const base = placeOf(env, lane).int;
+    return this.#vectors.map((v) => (v === 0 ? env : this.#envs.bind(env, lane, { int: iadd(base, int(v * this.#lanes)), lane: true, tile: { base, vector: v } })));
+  }
+
+  // --- before the first step ---------------------------------------------------------------------------------------------
+
+  begin(name: string): Kernel {
+    this.#w.loop('b', int(0), this.#scalar('B'), 1, { parallel: true }, (b) => {
+      for (const s of this.#stage.states) if (s.initial) this.#beginState(s, s.initial, b);
+      for (const a of this.#stage.accumulators) {
+        const value = a.op === 'max' || a.op === 'min' ? identity(a.op) : 0;
+        if (value !== 0) this.#eachElement((this.#items.get(a.def) as Item).indices, this.#envs.root(b), (env) => this.#storeItem(this.#items.get(a.def) as Item, num(value), env));
+      }
+    });
+    return this.#finish(name);
+  }
+  #beginState(s: KeptState, initial: Expr, b: Int): void {
+    const item = this.#items.get(s.def) as Item;
+    this.#eachElement(item.indices, this.#envs.root(b), (env) => {
+      const value = this.#w.let(this.#x.value(initial, env));
+      let at = env;
+      let within: Int = int(0);
+      const { lane } = this.#shape;
+      if (lane) {
+        const tile = this.#lanes * this.#shape.vectors;
+        const { int: l } = placeOf(env, lane);
+        const base = imul({ kind: 'idiv', left: l, by: tile }, tile);
+        within = { kind: 'imod', left: l, by: tile };
+        at = this.#envs.bind(env, lane, { int: l, lane: false, tile: { base, vector: 0 } });
+      }
+      const inner = item.inner.map((i) => ({ int: placeOf(env, i).int, lane: 0 }));
+      for (let slot = 1; slot <= s.depth; slot++) {
+        const buffer = this.#touch(this.#state(s).buffer, 'write');
+        this.#w.store(buffer, iadd(this.#stateElement(s, at, inner, int(slot)).at, within), value, 'one');
+      }
+    });
+  }
+  #eachElement(indices: readonly Index[], root: Env, body: (env: Env) => void): void {
+    const rest = (k: number, env: Env): void => {
+      const index = indices[k];
+      if (!index) { body(env); return; }
+      this.#w.loop(`${safe(index.name)}_`, int(0), int(index.axis.size), 1, {}, (i) => rest(k + 1, this.#envs.bind(env, index, { int: i, lane: false })));
+    };
+    rest(0, root);
+  }
+
+  // --- tasks and stores -------------------------------------------------------------------------------------------------
+
+  #tasks(env: Env): Task[] {
+    return this.#copies(env).flatMap((e) => this.#stage.items.filter((i) => this.#stage.stored.has(i.def)).map((item): Task => ({
+      inner: item.inner, body: item.body, env: e, sink: (v, at) => this.#storeItem(item, v, at),
+    })));
+  }
+  #stepBody(env: Env, accumulators: readonly { name: string; item: Item; op: string; vector: number }[]): void {
+    const kept = new Map(this.#stage.states.map((s) => [s.def, s]));
+    const copies = this.#copies(env);
+    const tasks: Task[] = copies.flatMap((e) => this.#stage.items.filter((i) => this.#stage.stored.has(i.def) || kept.has(i.def)).map((item): Task => {
+      const state = kept.get(item.def);
+      return {
+        inner: item.inner, body: item.body, env: e, last: state !== undefined,
+        sink: (v, at) => {
+          if (this.#stage.stored.has(item.def)) this.#storeItem(item, v, at);
+          if (state) this.#storeState(state, item, v, at);
+        },
+      };
+    }));
+    for (const a of accumulators) {
+      const copy = copies[a.vector] as Env;
+      tasks.push({ inner: [], body: a.item.body, env: copy, sink: (v) => {
+        const old: Value = { kind: 'reg', name: a.name };
+        this.#w.set(a.name, a.op === 'last' ? v : { kind: 'binary', op: a.op === 'sum' ? 'add' : (a.op as 'max' | 'min'), left: old, right: v });
+      } });
+    }
+    this.#x.run(tasks);
+    for (const s of this.#stage.states) if (!s.inPlace) this.#advance(s, env);
+  }
+  #openAccumulators(env: Env): { name: string; item: Item; op: string; vector: number }[] {
+    return this.#copies(env).flatMap((e, vector) => this.#stage.accumulators.map((a) => {
+      const item = this.#items.get(a.def) as Item;
+      const { at, lane, buffer } = this.#target(item, e);
+      this.#touch(buffer, 'read');
+      return { name: this.#w.variable('acc', { kind: 'load', buffer, at, access: lane === 1 ? 'vector' : 'uniform' }), item, op: a.op, vector };
+    }));
+  }
+  #closeAccumulators(env: Env, accumulators: readonly { name: string; item: Item; vector: number }[]): void {
+    for (const a of accumulators) this.#storeItem(a.item, { kind: 'reg', name: a.name }, this.#copies(env)[a.vector] as Env);
+  }
+  #target(item: Item, env: Env): { buffer: string; at: Int; lane: number } {
+    const s = this.#layout.of(item.def);
+    let at: Int = s.kind === 'load' ? int(s.offset) : iadd(imul(env.row, s.row), int(s.offset));
+    let lane = 0;
+    item.indices.forEach((i, p) => {
+      const place = placeOf(env, i);
+      at = iadd(at, imul(place.int, s.strides[p] as number));
+      if (place.lane) lane += s.strides[p] as number;
+    });
+    return { buffer: s.buffer, at, lane };
+  }
+  #storeItem(item: Item, value: Value, env: Env): void {
+    const { buffer, at, lane } = this.#target(item, env);
+    this.#touch(buffer, 'write');
+    if (lane === 0) this.#w.store(buffer, at, value, 'one');
+    else if (lane === 1) this.#w.store(buffer, at, value, 'vector');
+    else this.#scatter(buffer, at, lane, value, item, env);
+  }
+  #scatter(buffer: string, at: Int, stride: number, value: Value, item: Item, env: Env): void {
+    const laned = item.indices.find((i) => placeOf(env, i).lane) as Index;
+    const kept = this.#w.let(value);
+    for (let l = 0; l < this.#lanes; l++) {
+      const cond = icompare('lt', iadd(placeOf(env, laned).int, int(l)), int(laned.axis.size));
+      this.#w.branch(cond, () => this.#w.store(buffer, iadd(at, int(l * stride)), { kind: 'lane-of', arg: kept, lane: int(l) }, 'one'), () => undefined);
+    }
+  }
+
+  // --- states -----------------------------------------------------------------------------------------------------------
+
+  #cells(item: Item): { strides: readonly number[]; cells: number } {
+    const sizes = item.inner.map((i) => i.axis.size);
+    const { lane, laneLoops } = this.#shape;
+    if (lane && item.indices.includes(lane)) {
+      const tile = this.#lanes * this.#shape.vectors;
+      return { strides: rowMajor(sizes).map((s) => s * tile), cells: sizes.reduce((n, s) => n * s, 1) * tile };
+    }
+    const order = laneLoops ? sizes.map((s, k) => (k === sizes.length - 1 ? Math.ceil(s / this.#lanes) * this.#lanes : s)) : sizes;
+    const cells = order.reduce((n, s) => n * s, 1);
+    return { strides: rowMajor(order), cells: Math.ceil(cells / this.#lanes) * this.#lanes };
+  }
+  #state(s: KeptState): StateStorage {
+    const item = this.#stage.items.find((i) => i.def === s.def) as Item;
+    const tile = this.#lanes * this.#shape.vectors;
+    const points = this.#stage.domain.reduce((n, i) => n * (i === this.#shape.lane ? Math.ceil(i.axis.size / tile) : i.axis.size), 1);
+    return this.#layout.state(this.#stage, s.def, this.#cells(item).cells, points, s.depth, s.inPlace);
+  }
+  /** Where a domain point's slots begin. */
+  #point(storage: StateStorage, env: Env, b: Int): Int {
+    const block = storage.cells * storage.slots;
+    const tile = this.#lanes * this.#shape.vectors;
+    let at: Int = imul(b, storage.row);
+    let stride = block;
+    for (const i of this.#stage.domain.toReversed()) {
+      const place = placeOf(env, i);
+      if (i === this.#shape.lane) {
+        // base is a multiple of the tile: base / tile · block is exact.
+        at = iadd(at, block % tile === 0 ? imul(place.tile?.base ?? place.int, (stride / tile)) : int(0));
+        stride *= Math.ceil(i.axis.size / tile);
+      } else {
+        at = iadd(at, imul(place.int, stride));
+        stride *= i.axis.size;
+      }
+    }
+    return at;
+  }
+  #stateElement(s: KeptState, env: Env, inner: readonly { int: Int; lane: number }[], slot: Int): { at: Int; lane: number } {
+    const item = this.#items.get(s.def) as Item;
+    const storage = this.#state(s);
+    const b = this.#step?.b ?? env.row;
+    const { strides, cells } = this.#cells(item);
+    const first = s.inPlace ? 1 : 0;
+    let at: Int = iadd(this.#point(storage, env, b), imul(iadd(slot, int(-first)), cells));
+    let lane = 0;
+    inner.forEach((p, k) => { at = iadd(at, imul(p.int, strides[k] as number)); lane += p.lane * (strides[k] as number); });
+    const { lane: laneIndex } = this.#shape;
+    if (laneIndex && item.indices.includes(laneIndex)) {
+      at = iadd(at, int((placeOf(env, laneIndex).tile?.vector ?? 0) * this.#lanes));
+      lane += 1;
+    }
+    return { at, lane };
+  }
+  #loadState(s: KeptState, e: ExprOf<'read'>, env: Env): Value {
+    const item = this.#items.get(s.def) as Item;
+    const inner = item.inner.map((i) => affinePlace(env, e.at[item.indices.indexOf(i)] as Affine));
+    const time = affinePlace(env, e.time as Affine).int;
+    const slot = this.#stage.order === 'backward' ? time : imul(time, -1);
+    const { at, lane } = this.#stateElement(s, env, inner, slot);
+    return loadValue(this.#touch(this.#state(s).buffer, 'read'), at, lane, () => lastMember(env, this.#lanes, e.at));
+  }
+  #storeState(s: KeptState, item: Item, value: Value, env: Env): void {
+    const inner = item.inner.map((i) => { const p = placeOf(env, i); return { int: p.int, lane: p.lane ? 1 : 0 }; });
+    const buffer = this.#touch(this.#state(s).buffer, 'write');
+    const put = (slot: number, v: Value): void => {
+      const { at, lane } = this.#stateElement(s, env, inner, int(slot));
+      this.#w.store(buffer, at, v, lane === 0 ? 'one' : 'vector');
+    };
+    if (!s.inPlace) { put(0, value); return; }
+    const kept = this.#w.let(value);
+    const older = Array.from({ length: s.depth - 1 }, (_, k) => {
+      const { at, lane } = this.#stateElement(s, env, inner, int(k + 1));
+      return this.#w.let({ kind: 'load', buffer: this.#touch(buffer, 'read'), at, access: lane === 0 ? 'uniform' : 'vector' });
+    });
+    older.forEach((v, k) => put(k + 2, v));
+    put(1, kept);
+  }
+  /** Slots move on by one step: the oldest is forgotten, the next becomes the last. */
+  #advance(s: KeptState, env: Env): void {
+    const storage = this.#state(s);
+    const base = this.#point(storage, env, this.#step?.b ?? env.row);
+    const buffer = this.#touch(storage.buffer, 'write');
+    for (let slot = s.depth; slot >= 1; slot--) {
+      this.#w.loop('s', int(0), int(storage.cells), this.#lanes, { lanes: true }, (k) => {
+        this.#touch(buffer, 'read');
+        const from = this.#w.let({ kind: 'load', buffer, at: iadd(base, int((slot - 1) * storage.cells), k), access: 'vector' });
+        this.#w.store(buffer, iadd(base, int(slot * storage.cells), k), from, 'vector');
+      });
+    }
+  }
+
+  // --- reads ------------------------------------------------------------------------------------------------------------
+
+  #loadRead(e: ExprOf<'read'>, env: Env): Value {
+    const state = this.#stage.states.find((s) => s.def === e.def);
+    if (state && !isNow(e.time)) return this.#loadState(state, e, env);
+    const storage = this.#layout.of(e.def);
+    if (storage.kind === 'load') {
+      if (!this.#load) return this.#touched(loadConstant(this.#layout, e, env, this.#access));
+      return this.#touched(loadScratch(storage, e, env, this.#lanes));
+    }
+    const row = storage.kind === 'batch' && this.#step ? this.#step.b : env.row;
+    const { at, lane } = element(env, storage.strides, e.at, storage.offset);
+    const last = (): Int => lastMember(env, this.#lanes, e.at);
+    if (isNow(e.time)) return this.#touched(loadValue(storage.buffer, iadd(imul(row, storage.row), at), lane, last));
+    return this.#shifted(e, env, at, lane, last);
+  }
+  #touched(v: Value): Value {
+    if (v.kind === 'load') this.#touch(v.buffer, 'read');
+    return v;
+  }
+  /** Another step: in this tile, before it (the kept past), or outside the sequence (0). */
+  #shifted(e: ExprOf<'read'>, env: Env, at: Int, lane: number, last: () => Int): Value {
+    const storage = this.#layout.of(e.def);
+    const step = this.#step;
+    if (!step) throw new Error('a shifted read outside the loop over steps');
+    const offset = affinePlace(env, e.time as Affine).int;
+    const rows = (shift: Int): Value => this.#touched(loadValue(storage.buffer, iadd(imul(shift, storage.row), at), lane, last));
+    if (step.inside) return rows(iadd(env.row, offset));
+    const time = this.#w.int('when', iadd(step.t, offset));
+    const within = imin(imax(time, int(0)), iadd(step.length, int(-1)));
+    const now = this.#w.let(rows(this.#w.int('row', iadd(imul(step.b, this.#scalar('T')), within))));
+    const inside: Value = { kind: 'from-cond', cond: iand(icompare('le', int(0), time), icompare('lt', time, step.length)) };
+    let before: Value = num(0);
+    if (this.#layout.phase(e.def) === 'step' && this.#reach().past > 0) {
+      const past = this.#layout.history(e.def);
+      if (past.depth > 0) {
+        const slot = imin(imax(iadd(time, int(past.depth)), int(0)), int(past.depth - 1));
+        const then = this.#touched(loadValue(past.buffer, iadd(imul(iadd(imul(step.b, past.depth), slot), storage.row), at), lane, last));
+        before = { kind: 'select', cond: { kind: 'from-cond', cond: icompare('lt', time, int(0)) }, then, else: num(0) };
+      }
+    }
+    return { kind: 'select', cond: inside, then: now, else: this.#w.let(before) };
+  }
+}
+
+const safe = (name: string): string => name.replace(/[^A-Za-z0-9]/g, '_');
