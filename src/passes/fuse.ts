@@ -233,7 +233,7 @@ class Fusion {
         if (members.includes(id) || d.kind !== 'equation' || !d.time || this.#recurrent.has(id)) continue;
         const direct = [...dependencies(d)];
         if (direct.some((dep) => descendants.has(dep) && !members.includes(dep))) continue;
-        if (!direct.some((dep) => members.includes(dep)) || !this.#readsNow(d, members)) continue;
+        if (!direct.some((dep) => members.includes(dep)) || !this.#readsKept(d, members, group)) continue;
         const next = this.#domainClasses([...members, id]);
         const must = this.#readsStateAlongInner(d, members, group) && next.size >= Math.min(1, current.size);
         const pointwise = !hasReduceOverLarge(d.body) && next.size === current.size && current.size > 0;
@@ -244,6 +244,22 @@ class Fusion {
       }
     }
     return { members, recurrent: true };
+  }
+  /** Of the members it reads this step, or steps of the past that the recurrence itself keeps. */
+  #readsKept(d: Equation, members: readonly DefinitionId[], group: readonly DefinitionId[]): boolean {
+    const kept = new Map<DefinitionId, Set<number>>();
+    for (const id of group) {
+      const g = this.#def(id);
+      if (g.kind === 'equation') visitExpr(g.body, (e) => {
+        if (e.kind === 'read' && e.time && e.time.terms.length === 0 && e.time.constant !== 0 && group.includes(e.def)) kept.set(e.def, (kept.get(e.def) ?? new Set()).add(e.time.constant));
+      });
+    }
+    let ok = true;
+    visitExpr(d.body, (e) => {
+      if (e.kind !== 'read' || !members.includes(e.def) || !e.time) return;
+      if (e.time.terms.length > 0 || (e.time.constant !== 0 && !kept.get(e.def)?.has(e.time.constant))) ok = false;
+    });
+    return ok;
   }
   #readsNow(d: Equation, members: readonly DefinitionId[]): boolean {
     let ok = true;

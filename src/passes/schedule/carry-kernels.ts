@@ -44,7 +44,7 @@ export function beginHistoryKernel(buffer: string, depth: number, d: DefinitionO
   const initial = d.state?.initial;
   if (!initial) return undefined;
   const storage = layout.of(d.id);
-  const w = new Writer([buffer], ['B']);
+  const w = new Writer([buffer], ['$B']);
   const envs = new Envs();
   const read = new Set<string>();
   const x = new Expressions({
@@ -62,13 +62,13 @@ export function beginHistoryKernel(buffer: string, depth: number, d: DefinitionO
     if (index) w.loop('i', int(0), int(index.axis.size), 1, {}, (i) => rest(k + 1, envs.bind(env, index, { int: i, lane: false }), iadd(at, imul(i, storage.strides[k] as number))));
     else w.store(buffer, at, w.let(x.value(initial, env)), 'one');
   };
-  w.loop('b', int(0), ivar('B'), 1, {}, (b) =>
+  w.loop('b', int(0), ivar('$B'), 1, {}, (b) =>
     w.loop('s', int(0), int(depth), 1, {}, (s) => rest(0, envs.root(b), iadd(imul(iadd(imul(b, depth), s), storage.row), int(storage.offset)))));
   return {
     name: entry, precision: 'f32', body: w.body,
     parameters: [
       ...[...read].map((name) => ({ kind: 'buffer' as const, name, element: 'f32' as const, access: 'read' as const })),
-      { kind: 'buffer', name: buffer, element: 'f32', access: 'write' }, { kind: 'scalar', name: 'B' },
+      { kind: 'buffer', name: buffer, element: 'f32', access: 'write' }, { kind: 'scalar', name: '$B' },
     ],
   };
 }

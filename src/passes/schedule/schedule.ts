@@ -9,7 +9,7 @@ import { beginHistoryKernel, packKernel } from './carry-kernels.js';
 import { Layout } from './layout.js';
 import { planRows } from './memory.js';
 import type { Machine } from './shape.js';
-import { beginKernel, stageKernel } from './stage-kernel.js';
+import { beginKernel, LENGTHS, stageKernel } from './stage-kernel.js';
 
 export interface Schedule {
   readonly kernels: readonly Kernel[];
@@ -90,7 +90,7 @@ class Scheduler {
   }
   #launch(kernel: Kernel): Launch {
     const args = kernel.parameters.map((p): LaunchArgument =>
-      p.kind === 'scalar' ? { scalar: p.name as 'B' | 'T' | 'R' | 't0' } : p.name === 'lengths' ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
+      p.kind === 'scalar' ? { scalar: p.name.slice(1) as 'B' | 'T' | 'R' | 't0' } : p.name === LENGTHS ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
     return { kind: 'kernel', entry: kernel.name, arguments: args };
   }
   /** Each past is moved on once its last reader of this tile is done. */

@@ -21,6 +21,9 @@ const FLUSH = 16;
 /** Below this a state is set to 0: 2^-100, far below any rounding error of what it is added to. */
 const NOTHING = 2 ** -100;
 
+/** Steps of each sequence inside this tile. Names with $ are the runtime's: a spec can't have them. */
+export const LENGTHS = '$lengths';
+
 const isNow = (time: Affine | undefined): boolean => !time || (time.constant === 0 && time.terms.length === 0);
 
 export function stageKernel(stage: Stage, entry: string, layout: Layout, machine: Machine, signs: Signs): Kernel {
@@ -61,7 +64,7 @@ class StageKernel {
     for (const id of stage.stored) written.add(layout.of(id).buffer);
     for (const s of stage.states) written.add(this.#state(s).buffer);
     for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
-    this.#w = new Writer(written, ['R', 'B', 'T', 't0']);
+    this.#w = new Writer(written, ['$R', '$B', '$T', '$t0']);
     this.#x = new Expressions({
       writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: this.#shape.laneLoops, unroll: this.#load ? 1 : UNROLL,
       item: (e) => (isNow(e.time) && !(this.#accumulates(e.def)) ? this.#items.get(e.def) : undefined),
@@ -73,8 +76,8 @@ class StageKernel {
     return this.#stage.accumulators.some((a) => a.def === def);
   }
   #scalar(name: 'R' | 'B' | 'T' | 't0'): Int {
-    this.#scalars.add(name);
-    return ivar(name);
+    this.#scalars.add(`$${name}`);
+    return ivar(`$${name}`);
   }
   #touch(buffer: string, how: 'read' | 'write'): string {
     const before = this.#used.get(buffer);
@@ -100,7 +103,7 @@ class StageKernel {
     };
   }
   #element(buffer: string): 'f32' | 'f64' | 'i32' {
-    if (buffer === 'lengths') return 'i32';
+    if (buffer === LENGTHS) return 'i32';
     return this.#load && this.#layout.buffers[this.#layout.id(buffer)]?.kind === 'load' ? 'f64' : 'f32';
   }
   #inTime(): boolean {
@@ -144,8 +147,8 @@ class StageKernel {
   }
   #eachSequence(body: (b: Int, length: Int) => void): void {
     this.#w.loop('b', int(0), this.#scalar('B'), 1, { parallel: true }, (b) => {
-      this.#touch('lengths', 'read');
-      body(b, this.#w.int('len', { kind: 'iload', buffer: 'lengths', at: b }));
+      this.#touch(LENGTHS, 'read');
+      body(b, this.#w.int('len', { kind: 'iload', buffer: LENGTHS, at: b }));
     });
   }
   /** Near the ends of a sequence shifted reads fall outside it: there they are guarded, elsewhere they are plain. */

@@ -1,0 +1,28 @@
+/**
+ * How each recurrence is run, by what it is and what the machine has.
+ *
+ * serial: channels in parallel, time in order. chunked: per-chunk summaries, a carry scan, a second pass; twice the arithmetic, for
+ * machines with more threads than channels. step: a step at a time, where the recurrence isn't affine, or on request.
+ */
+import type { Diagnostics } from '../diagnostics/diagnostic.js';
+import type { Builder } from '../ir/builder.js';
+import type { Stage, StageGraph, Strategy } from '../ir/stages.js';
+import { linearStep } from './linear-step.js';
+
+export function chooseStrategies(graph: StageGraph, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics): StageGraph {
+  const stages = graph.stages.map((stage): Stage => {
+    if (stage.anchor !== 'scan') return stage;
+    const linear = linearStep(stage, builder);
+    const obstacle = typeof linear === 'string' ? linear : undefined;
+    if (wanted === 'chunked') {
+      if (obstacle === undefined) return { ...stage, strategy: { name: 'chunked', why: 'asked for' } };
+      const first = stage.states[0];
+      const d = first && graph.program.definitions[first.def];
+      if (d) diagnostics.error('SSM4101', d.span, { state: d.name, why: obstacle });
+    }
+    if (wanted === 'step') return { ...stage, strategy: { name: 'step', why: 'asked for' } };
+    if (obstacle !== undefined) return { ...stage, strategy: { name: 'step', why: obstacle } };
+    return { ...stage, strategy: { name: 'serial', why: 'one thread runs its channels on the lanes; chunks would double the arithmetic' } };
+  });
+  return { ...graph, stages };
+}
