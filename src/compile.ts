@@ -81,7 +81,7 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   options.onPass?.('check', 'the program as it is meant', program);
   const graph = chooseStrategies(fuse(rewrite(program, builder, options.onPass), builder), builder, options.strategy ?? 'auto', diagnostics);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
-  const scheduled = schedule(graph, wasm.caps);
+  const scheduled = schedule(graph, wasm.caps, builder);
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
   const module: CompiledModule = {
     manifest: buildManifest(graph, scheduled, { compiler: version, spec: options.specHash }),

@@ -9,18 +9,21 @@ import type { Builder } from '../ir/builder.js';
 import type { Stage, StageGraph, Strategy } from '../ir/stages.js';
 import { linearStep } from './linear-step.js';
 
+/** The reason of a strategy that the user forced. */
+export const ASKED = 'asked for';
+
 export function chooseStrategies(graph: StageGraph, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics): StageGraph {
   const stages = graph.stages.map((stage): Stage => {
     if (stage.anchor !== 'scan') return stage;
     const linear = linearStep(stage, builder);
     const obstacle = typeof linear === 'string' ? linear : undefined;
     if (wanted === 'chunked') {
-      if (obstacle === undefined) return { ...stage, strategy: { name: 'chunked', why: 'asked for' } };
+      if (obstacle === undefined) return { ...stage, strategy: { name: 'chunked', why: ASKED } };
       const first = stage.states[0];
       const d = first && graph.program.definitions[first.def];
       if (d) diagnostics.error('SSM4101', d.span, { state: d.name, why: obstacle });
     }
-    if (wanted === 'step') return { ...stage, strategy: { name: 'step', why: 'asked for' } };
+    if (wanted === 'step') return { ...stage, strategy: { name: 'step', why: ASKED } };
     if (obstacle !== undefined) return { ...stage, strategy: { name: 'step', why: obstacle } };
     return { ...stage, strategy: { name: 'serial', why: 'one thread runs its channels on the lanes; chunks would double the arithmetic' } };
   });

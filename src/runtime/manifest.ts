@@ -16,6 +16,8 @@ export type BufferSpec =
   | { readonly kind: 'load'; readonly name: string; readonly size: number }
   /** [batch · tile, row] f32. Buffers with the same slot share memory, their lives don't overlap. */
   | { readonly kind: 'rows'; readonly name: string; readonly row: number; readonly slot: number }
+  /** [batch · ceil(tile / steps), row] f32: one row per chunk of steps, alive for one call. */
+  | { readonly kind: 'chunks'; readonly name: string; readonly row: number; readonly steps: number }
   /** [batch, row] f32, alive for one call. */
   | { readonly kind: 'batch'; readonly name: string; readonly row: number }
   /** [batch, row] f32, kept from one tile or push to the next: states, histories, running reductions. What `stream.save` saves. */

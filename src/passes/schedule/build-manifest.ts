@@ -2,6 +2,8 @@
 import type { Manifest, Placement, TensorSpec, WeightSpec } from '../../runtime/manifest.js';
 import type { Definition, DefinitionOf, Program } from '../../ir/program.js';
 import type { StageGraph } from '../../ir/stages.js';
+import { ASKED } from '../choose-strategy.js';
+import { CHUNK } from './limits.js';
 import type { Layout, Storage } from './layout.js';
 import type { Schedule } from './schedule.js';
 
@@ -19,13 +21,21 @@ export function buildManifest(graph: StageGraph, schedule: Schedule, identity: I
   const slots = new Map<number, number>();
   for (const b of buffers) if (b.kind === 'rows') slots.set(b.slot, Math.max(slots.get(b.slot) ?? 0, b.row));
   const rowBytes = 4 * [...slots.values()].reduce((a, b) => a + b, 0);
-  const tile = Math.min(256, Math.max(16, 16 * Math.floor(TILE_BYTES / Math.max(1, rowBytes) / 16)));
+  const tile = tileSteps(graph, rowBytes);
   return {
     format: 1, compiler: identity.compiler, spec: identity.spec, model: program.name,
     inputs: inputs(program, layout), outputs: outputs(program, layout), weights: weights(program, layout),
     buffers, ...(graph.wholeSequence ? { notStreamable: graph.wholeSequence } : {}),
     load: launches.load, begin: launches.begin, step: launches.step, finish: launches.finish, tile,
   };
+}
+
+/** Whole chunks of a chunked scan, one step for a stepped one, else what fits. It never changes an answer's bits. */
+function tileSteps(graph: StageGraph, rowBytes: number): number {
+  const strategies = new Set(graph.stages.map((s) => (s.strategy?.why === ASKED ? s.strategy.name : undefined)));
+  if (strategies.has('step')) return 1;
+  const unit = strategies.has('chunked') ? CHUNK : 16;
+  return Math.min(256, Math.max(unit, unit * Math.floor(TILE_BYTES / Math.max(1, rowBytes) / unit)));
 }
 
 /** Elements of a definition, or of one member of its modality axis, in its storage. */

@@ -6,6 +6,7 @@
 import type { BufferSpec } from '../../runtime/manifest.js';
 import type { Affine, Definition, DefinitionId, Index, Program } from '../../ir/program.js';
 import type { Phase, Stage, StageGraph } from '../../ir/stages.js';
+import { CHUNK } from './limits.js';
 
 export interface Storage {
   readonly kind: 'rows' | 'batch' | 'load';
@@ -152,6 +153,16 @@ export class Layout {
     const slots = depth + (inPlace ? 0 : 1);
     const row = cells * slots * points;
     const made = { buffer: this.#add({ kind: 'carry', name: `${(this.program.definitions[def] as Definition).name}#state`, row }), cells, slots, row };
+    this.#states.set(key, made);
+    return made;
+  }
+
+  /** Per chunk of steps what a state is: its sum from zero, the product of its transitions, or the value that it starts with. */
+  chunkState(state: StateStorage, which: 'sum' | 'product' | 'start'): StateStorage {
+    const key = `${state.buffer}:${which}`;
+    const known = this.#states.get(key);
+    if (known) return known;
+    const made = { ...state, buffer: this.#add({ kind: 'chunks', name: `${state.buffer}.${which}`, row: state.row, steps: CHUNK }) };
     this.#states.set(key, made);
     return made;
   }

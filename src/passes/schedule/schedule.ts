@@ -3,13 +3,16 @@ import type { BufferSpec, Launch, LaunchArgument } from '../../runtime/manifest.
 import type { Kernel } from '../../ir/kernel.js';
 import type { Definition, DefinitionId } from '../../ir/program.js';
 import type { Phase, Stage, StageGraph } from '../../ir/stages.js';
+import type { Builder } from '../../ir/builder.js';
+import { linearStep } from '../linear-step.js';
 import { bindingTimes } from '../binding-times.js';
 import { Signs } from '../sign.js';
-import { beginHistoryKernel, packKernel } from './carry-kernels.js';
+import { beginHistoryKernel, chunkCarryKernel, packKernel } from './carry-kernels.js';
 import { Layout } from './layout.js';
+import { LENGTHS } from './limits.js';
 import { planRows } from './memory.js';
 import type { Machine } from './shape.js';
-import { beginKernel, LENGTHS, stageKernel } from './stage-kernel.js';
+import { beginKernel, stageKernel, stateStorages } from './stage-kernel.js';
 
 export interface Schedule {
   readonly kernels: readonly Kernel[];
@@ -23,11 +26,11 @@ export interface Schedule {
 /** Load-time kernels compute one float64 element at a time, with the functions of the host. */
 const host: Machine = { lanes: 1, registers: 16 };
 
-export function schedule(graph: StageGraph, machine: Machine): Schedule {
+export function schedule(graph: StageGraph, machine: Machine, builder: Builder): Schedule {
   const { phase } = bindingTimes(graph.program);
   const layout = new Layout(graph, machine.lanes, phase);
   const signs = new Signs(graph.program);
-  const work = new Scheduler(graph, layout, machine, signs);
+  const work = new Scheduler(graph, layout, machine, signs, builder);
   return work.run();
 }
 
@@ -39,7 +42,10 @@ class Scheduler {
   readonly #kernels: Kernel[] = [];
   readonly #kernelOf = new Map<Stage, Kernel>();
 
-  constructor(graph: StageGraph, layout: Layout, machine: Machine, signs: Signs) {
+  readonly #builder: Builder;
+
+  constructor(graph: StageGraph, layout: Layout, machine: Machine, signs: Signs, builder: Builder) {
+    this.#builder = builder;
     this.#graph = graph;
     this.#layout = layout;
     this.#machine = machine;
@@ -60,10 +66,7 @@ class Scheduler {
         inverses.push({ at: staged.load.length, launch: this.#inverse(d.id, d.matrix, d.name) });
         continue;
       }
-      const kernel = stageKernel(stage, this.#entry(stage), layout, stage.phase === 'load' ? host : this.#machine, this.#signs);
-      this.#kernels.push(kernel);
-      this.#kernelOf.set(stage, kernel);
-      staged[stage.phase].push({ kernel });
+      for (const kernel of this.#stage(stage)) staged[stage.phase].push({ kernel });
     }
     const begins = this.#begins();
     staged.load.forEach(({ kernel }, k) => {
@@ -85,8 +88,21 @@ class Scheduler {
     return { kernels: this.#kernels, kernelOf: this.#kernelOf, layout, buffers: layout.buffers, launches };
   }
 
-  #entry(stage: Stage): string {
-    return `k${this.#kernels.length}_${stage.name.replace(/[^A-Za-z0-9]/g, '_')}`;
+  #stage(stage: Stage): Kernel[] {
+    const machine = stage.phase === 'load' ? host : this.#machine;
+    const made: Kernel[] = [];
+    const add = (kernel: Kernel): void => { this.#kernels.push(kernel); made.push(kernel); };
+    const linear = stage.strategy?.name === 'chunked' ? linearStep(stage, this.#builder) : undefined;
+    if (linear && typeof linear !== 'string') {
+      add(stageKernel(stage, this.#entry(stage, 'summary'), this.#layout, machine, this.#signs, { kind: 'summary', linear }));
+      for (const state of stateStorages(stage, this.#layout, machine, this.#signs)) add(chunkCarryKernel(state, this.#layout, this.#entry(stage, 'carry'), machine.lanes));
+      add(stageKernel(stage, this.#entry(stage), this.#layout, machine, this.#signs, { kind: 'apply' }));
+    } else add(stageKernel(stage, this.#entry(stage), this.#layout, machine, this.#signs));
+    this.#kernelOf.set(stage, made.at(-1) as Kernel);
+    return made;
+  }
+  #entry(stage: Stage, part = ''): string {
+    return `k${this.#kernels.length}_${stage.name.replace(/[^A-Za-z0-9]/g, '_')}${part && `_${part}`}`;
   }
   #launch(kernel: Kernel): Launch {
     const args = kernel.parameters.map((p): LaunchArgument =>

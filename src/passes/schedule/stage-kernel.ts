@@ -6,12 +6,13 @@ import type { Int, Kernel, Value } from '../../ir/kernel.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../ir/program.js';
 import type { Item, KeptState, Stage } from '../../ir/stages.js';
 import { visitExpr } from '../../ir/builder.js';
+import type { LinearState } from '../linear-step.js';
 import type { Signs } from '../sign.js';
 import { element, lastMember, loadConstant, loadScratch, loadValue, type AccessShape } from './access.js';
 import { Expressions, identity, num, type Task } from './expressions.js';
 import { iadd, iand, icompare, imax, imin, imul, int, ivar } from './ints.js';
 import { rowMajor, type Layout, type StateStorage } from './layout.js';
-import { UNROLL } from './limits.js';
+import { CHUNK, LENGTHS, UNROLL } from './limits.js';
 import { affinePlace, Envs, placeOf, type Env } from './places.js';
 import { shapeOf, type Machine, type Shape } from './shape.js';
 import { Writer } from './writer.js';
@@ -21,17 +22,21 @@ const FLUSH = 16;
 /** Below this a state is set to 0: 2^-100, far below any rounding error of what it is added to. */
 const NOTHING = 2 ** -100;
 
-/** Steps of each sequence inside this tile. Names with $ are the runtime's: a spec can't have them. */
-export const LENGTHS = '$lengths';
-
 const isNow = (time: Affine | undefined): boolean => !time || (time.constant === 0 && time.terms.length === 0);
 
-export function stageKernel(stage: Stage, entry: string, layout: Layout, machine: Machine, signs: Signs): Kernel {
-  return new StageKernel(stage, layout, machine, signs).kernel(entry);
+/** The whole recurrence; or, of a chunked one, the summary of each chunk from a zero state, or its second pass from the state that it begins with. */
+export type Part = { readonly kind: 'whole' } | { readonly kind: 'summary'; readonly linear: readonly LinearState[] } | { readonly kind: 'apply' };
+
+export function stageKernel(stage: Stage, entry: string, layout: Layout, machine: Machine, signs: Signs, part: Part = { kind: 'whole' }): Kernel {
+  return new StageKernel(stage, layout, machine, signs, part).kernel(entry);
+}
+/** The carry memory of a stage's states. */
+export function stateStorages(stage: Stage, layout: Layout, machine: Machine, signs: Signs): readonly StateStorage[] {
+  return new StageKernel(stage, layout, machine, signs, { kind: 'whole' }).storages();
 }
 /** Writes what stands before the first step into carry memory: initial states, and the identities of reductions over time. */
 export function beginKernel(stage: Stage, entry: string, layout: Layout, machine: Machine, signs: Signs): Kernel | undefined {
-  const kernel = new StageKernel(stage, layout, machine, signs).begin(entry);
+  const kernel = new StageKernel(stage, layout, machine, signs, { kind: 'whole' }).begin(entry);
   return kernel.body.length > 0 ? kernel : undefined;
 }
 
@@ -50,9 +55,13 @@ class StageKernel {
   /** Inside the loop over steps: the step, the sequence's number and length; and whether every shifted read is inside the sequence. */
   #step: { t: Int; b: Int; length: Int; inside: boolean } | undefined;
   readonly #load: boolean;
+  readonly #part: Part;
+  /** Inside a chunk: its number among all chunks of the batch. */
+  #chunk: Int | undefined;
 
-  constructor(stage: Stage, layout: Layout, machine: Machine, signs: Signs) {
+  constructor(stage: Stage, layout: Layout, machine: Machine, signs: Signs, part: Part) {
     this.#stage = stage;
+    this.#part = part;
     this.#layout = layout;
     this.#lanes = machine.lanes;
     this.#load = stage.phase === 'load';
@@ -62,7 +71,10 @@ class StageKernel {
     this.#access = { lanes: this.#lanes, tile, domain: stage.domain, laneIndex: this.#shape.lane, unroll: UNROLL };
     const written = new Set<string>();
     for (const id of stage.stored) written.add(layout.of(id).buffer);
-    for (const s of stage.states) written.add(this.#state(s).buffer);
+    for (const s of stage.states) {
+      written.add(this.#state(s).buffer);
+      if (part.kind === 'summary') written.add(this.#state(s, 'product').buffer);
+    }
     for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
     this.#w = new Writer(written, ['$R', '$B', '$T', '$t0']);
     this.#x = new Expressions({
@@ -188,7 +200,8 @@ class StageKernel {
         const env = bind(this.#envs.root(b));
         const accumulators = this.#openAccumulators(env);
         const step = (t: Int): void => this.#atStep(b, t, length, (at) => this.#stepBody(bind(at), accumulators));
-        if (this.#stage.states.length > 0) this.#blocks(b, length, env, step);
+        if (this.#part.kind !== 'whole') this.#chunks(b, length, env, step);
+        else if (this.#stage.states.length > 0) this.#blocks(b, length, env, step);
         else if (this.#stage.order === 'backward') this.#w.loop('t', iadd(length, int(-1)), int(-1), -1, {}, step);
         else this.#w.loop('t', int(0), length, 1, {}, step);
         this.#closeAccumulators(env, accumulators);
@@ -213,6 +226,41 @@ class StageKernel {
         w.loop('t', w.int('start', imax(int(0), edge)), end, 1, {}, step);
         w.branch(icompare('eq', end, iadd(edge, int(FLUSH))), () => this.#flush(b, env), () => undefined);
       }
+    });
+  }
+  #chunks(b: Int, length: Int, env: Env, step: (t: Int) => void): void {
+    const w = this.#w;
+    const perSequence = w.int('chunks', { kind: 'idiv', left: iadd(this.#scalar('T'), int(CHUNK - 1)), by: CHUNK });
+    const count: Int = { kind: 'idiv', left: iadd(length, int(CHUNK - 1)), by: CHUNK };
+    w.loop('c', int(0), w.int('count', count), 1, { parallel: true }, (c) => {
+      this.#chunk = w.int('chunk', iadd(imul(b, perSequence), c));
+      if (this.#part.kind === 'summary') for (const s of this.#stage.states) for (const which of ['sum', 'product'] as const) this.#clear(this.#state(s, which), env, b);
+      w.loop('t', imul(c, CHUNK), w.int('end', imin(length, iadd(imul(c, CHUNK), int(CHUNK)))), 1, {}, step);
+      this.#chunk = undefined;
+    });
+  }
+  #clear(storage: StateStorage, env: Env, b: Int): void {
+    const buffer = this.#touch(storage.buffer, 'write');
+    const base = this.#point(storage, env, b);
+    this.#w.loop('s', int(0), int(storage.cells * storage.slots), this.#lanes, { lanes: true }, (k) => this.#w.store(buffer, iadd(base, k), num(0), 'vector'));
+  }
+  /** Q' = Q + (q + q·Q), the product of transitions without its 1. */
+  #products(env: Env): Task[] {
+    if (this.#part.kind !== 'summary') return [];
+    return this.#part.linear.map(({ state, transition }): Task => {
+      const item = this.#items.get(state.def) as Item;
+      return {
+        inner: item.inner, body: transition, env, last: true,
+        sink: (v, at) => {
+          const inner = item.inner.map((i) => { const p = placeOf(at, i); return { int: p.int, lane: p.lane ? 1 : 0 }; });
+          const { at: where, lane } = this.#stateElement(state, at, inner, int(1));
+          const buffer = this.#touch(this.#state(state, 'product').buffer, 'write');
+          this.#touch(buffer, 'read');
+          const old = this.#w.let({ kind: 'load', buffer, at: where, access: lane === 0 ? 'uniform' : 'vector' });
+          const step = this.#w.let({ kind: 'muladd', left: v, right: old, plus: v });
+          this.#w.store(buffer, where, { kind: 'binary', op: 'add', left: old, right: step }, lane === 0 ? 'one' : 'vector');
+        },
+      };
     });
   }
   #flush(b: Int, env: Env): void {
@@ -270,6 +318,10 @@ class StageKernel {
 
   // --- before the first step ---------------------------------------------------------------------------------------------
 
+  /** The state storages, for what runs between the parts of a chunked scan. */
+  storages(): readonly StateStorage[] {
+    return this.#stage.states.map((s) => this.#state(s));
+  }
   begin(name: string): Kernel {
     this.#w.loop('b', int(0), this.#scalar('B'), 1, { parallel: true }, (b) => {
       for (const s of this.#stage.states) if (s.initial) this.#beginState(s, s.initial, b);
@@ -320,16 +372,18 @@ class StageKernel {
   #stepBody(env: Env, accumulators: readonly { name: string; item: Item; op: string; vector: number }[]): void {
     const kept = new Map(this.#stage.states.map((s) => [s.def, s]));
     const copies = this.#copies(env);
-    const tasks: Task[] = copies.flatMap((e) => this.#stage.items.filter((i) => this.#stage.stored.has(i.def) || kept.has(i.def)).map((item): Task => {
+    const stores = (item: Item): boolean => this.#part.kind !== 'summary' && this.#stage.stored.has(item.def);
+    const tasks: Task[] = copies.flatMap((e) => this.#stage.items.filter((i) => stores(i) || kept.has(i.def)).map((item): Task => {
       const state = kept.get(item.def);
       return {
         inner: item.inner, body: item.body, env: e, last: state !== undefined,
         sink: (v, at) => {
-          if (this.#stage.stored.has(item.def)) this.#storeItem(item, v, at);
+          if (stores(item)) this.#storeItem(item, v, at);
           if (state) this.#storeState(state, item, v, at);
         },
       };
     }));
+    tasks.push(...copies.flatMap((e) => this.#products(e)));
     for (const a of accumulators) {
       const copy = copies[a.vector] as Env;
       tasks.push({ inner: [], body: a.item.body, env: copy, sink: (v) => {
@@ -391,17 +445,19 @@ class StageKernel {
     const cells = order.reduce((n, s) => n * s, 1);
     return { strides: rowMajor(order), cells: Math.ceil(cells / this.#lanes) * this.#lanes };
   }
-  #state(s: KeptState): StateStorage {
+  #state(s: KeptState, which: 'sum' | 'product' = 'sum'): StateStorage {
     const item = this.#stage.items.find((i) => i.def === s.def) as Item;
     const tile = this.#lanes * this.#shape.vectors;
     const points = this.#stage.domain.reduce((n, i) => n * (i === this.#shape.lane ? Math.ceil(i.axis.size / tile) : i.axis.size), 1);
-    return this.#layout.state(this.#stage, s.def, this.#cells(item).cells, points, s.depth, s.inPlace);
+    const storage = this.#layout.state(this.#stage, s.def, this.#cells(item).cells, points, s.depth, s.inPlace);
+    if (this.#part.kind === 'whole') return storage;
+    return this.#layout.chunkState(storage, this.#part.kind === 'apply' ? 'start' : which);
   }
   /** Where a domain point's slots begin. */
   #point(storage: StateStorage, env: Env, b: Int): Int {
     const block = storage.cells * storage.slots;
     const tile = this.#lanes * this.#shape.vectors;
-    let at: Int = imul(b, storage.row);
+    let at: Int = imul(this.#chunk ?? b, storage.row);
     let stride = block;
     for (const i of this.#stage.domain.toReversed()) {
       const place = placeOf(env, i);
