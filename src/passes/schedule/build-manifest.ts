@@ -14,6 +14,8 @@ export interface Identity {
 }
 /** Bytes of activations that one tile of steps may take: what a second-level cache holds. */
 const TILE_BYTES = 1 << 20;
+/** Fewer steps than this, and reading and writing the states of each tile would show. */
+const MIN_TILE = 64;
 
 export function buildManifest(graph: StageGraph, schedule: Schedule, identity: Identity): Manifest {
   const { program } = graph;
@@ -35,7 +37,7 @@ function tileSteps(graph: StageGraph, rowBytes: number): number {
   const strategies = new Set(graph.stages.map((s) => (s.strategy?.why === ASKED ? s.strategy.name : undefined)));
   if (strategies.has('step')) return 1;
   const unit = strategies.has('chunked') ? CHUNK : 16;
-  return Math.min(256, Math.max(unit, unit * Math.floor(TILE_BYTES / Math.max(1, rowBytes) / unit)));
+  return Math.min(256, Math.max(MIN_TILE, unit * Math.floor(TILE_BYTES / Math.max(1, rowBytes) / unit)));
 }
 
 /** Elements of a definition, or of one member of its modality axis, in its storage. */
