@@ -1,0 +1,17 @@
+/**
+ * A target: what a machine can do, and how kernels become its code. It is not a device: emission touches no hardware, no file system
+ * and no clock, and no pass asks for a target's name.
+ */
+import type { Kernel } from '../src/ir/kernel.js';
+
+export interface Capabilities {
+  /** Values per vector register. */
+  readonly lanes: number;
+  /** Vector registers that a tile of accumulators may take. */
+  readonly registers: number;
+}
+export interface Target<Options> {
+  readonly name: string;
+  readonly caps: Capabilities;
+  readonly emit: (kernels: readonly Kernel[], options: Options) => Uint8Array;
+}
