@@ -20,8 +20,10 @@ export interface Name extends Node {
 
 /** An index of a pattern on the left side: `t`, `m`, `c`, or `m?`, which an argument may lack. */
 export interface IndexPattern extends Node {
+  /** Empty where a parameter gives a size instead: `[2 * d, c]`. */
   readonly name: string;
   readonly optional: boolean;
+  readonly size?: Expr;
 }
 
 export interface Comment extends Node {

@@ -12,7 +12,7 @@ import { affineOf, children, dependencies, mapExpr, plainIndex, reads, substitut
 import type { Affine, Definition, DefinitionId, DefinitionOf, Expr, ExprOf, Index, Program } from '../ir/program.js';
 import type { Accumulator, Item, KeptState, Stage, StageGraph } from '../ir/stages.js';
 import { affineRange, bindingTimes } from './binding-times.js';
-import { components } from './components.js';
+import { components } from '../ir/components.js';
 import { UNROLL } from './schedule/limits.js';
 
 type Equation = DefinitionOf<'equation'>;
