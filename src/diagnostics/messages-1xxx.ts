@@ -7,9 +7,9 @@ export const syntaxMessages = {
   SSM1005: (a: { got: string }) => `${a.got} closes nothing`,
   SSM1006: (a: { want: string; got: string }) => `expected ${a.want}, got ${a.got}`,
   SSM1007: (a: { text: string }) => `${a.text} isn't a number: write digits, a point between digits and an exponent, such as 16, 0.001 or 1e-5`,
-  SSM1008: () => 'a match needs at least one arm, such as `mean => ...`',
+  SSM1008: (_: object) => 'a match needs at least one arm, such as `mean => ...`',
   SSM1010: (a: { limit: number; what: string }) => `more than ${a.limit} ${a.what}`,
-  SSM1011: () => 'comparisons don\'t chain: write `a < b && b < c`',
-  SSM1012: () => 'the string doesn\'t end on its line',
-  SSM1013: () => 'the choices of an option must be plain names',
+  SSM1011: (_: object) => 'comparisons don\'t chain: write `a < b && b < c`',
+  SSM1012: (_: object) => 'the string doesn\'t end on its line',
+  SSM1013: (_: object) => 'the choices of an option must be plain names',
 } as const;

@@ -3,7 +3,7 @@
  * least largest relative error, and rounded to float32; each says its error before rounding.
  */
 import type { Assembler } from '../assembler.js';
-import { abs, add, and, bits, div, eq, ge, gt, horner, iadd, ieq, isub, keep, lt, madd, mul, nearest, neg, num, or, pick, pmax, pmin, sar, shl, sqrt, sub, toFloat, toInt, xor, type V } from './vector.js';
+import { abs, add, and, andnot, bits, div, eq, ge, gt, horner, iadd, ieq, isub, keep, le, lt, madd, mul, nearest, neg, num, or, pick, pmax, pmin, sar, shl, sqrt, sub, toFloat, toInt, xor, type V } from './vector.js';
 
 /** 1.5·2^23: adding it rounds to an integer, which then stands in the low bits. */
 const MAGIC = 12582912;
@@ -53,7 +53,7 @@ export function exp2Decay(a: Assembler, x: V): V {
   const t = keep(a, add(x, num(MAGIC)));
   const r = keep(a, sub(x, sub(t, num(MAGIC))));
   const p = polynomial(a, r, EXP2_SHORT);
-  return and(iadd(p, shl(t, 23)), gt(x, num(-100)));
+  return andnot(iadd(p, shl(t, 23)), le(x, num(-100)));
 }
 /** 2^x − 1 = 2^k·(2^r − 1) + (2^k − 1): relative accuracy near 0, where k = 0. */
 export function exp2m1Decay(a: Assembler, x: V): V {

@@ -1,0 +1,616 @@
+/**
+ * Bodies of models and blocks to definitions: options, `match`, `repeat` and instances are gone afterwards. Statements are taken in
+ * order; an equation with indices is read when it is needed, so that it may use what stands below it.
+ */
+import type { CallExpr, Declaration, Equation, Expr as Syntax, IndexPattern, ParamStatement, Span, Statement } from '../../grammar/ast.js';
+import type { Diagnostics } from '../diagnostics/diagnostic.js';
+import { affineOf, substitute, type Builder } from '../ir/builder.js';
+import type { Axis, Definition, DefinitionId, Expr, Fact, Index, Initialiser, Type } from '../ir/program.js';
+import { chosenArm, Expressions, functionNames, parts, type Env } from './expressions.js';
+import type { LoadedFile } from './files.js';
+import { nearest, snakeCase } from './names.js';
+import { Scope, type Entity } from './scope.js';
+import { constantValue } from './sizes.js';
+
+type Array_ = Extract<Entity, { kind: 'array' }>;
+/** Where a body stands: its file's blocks, its path, and the blocks being expanded. */
+interface Place {
+  readonly file: LoadedFile;
+  readonly path: readonly string[];
+  readonly stack: readonly Declaration[];
+}
+/** A parameter before its stored name is known. */
+export interface ParamInfo {
+  readonly def: DefinitionId;
+  readonly path: readonly string[];
+  readonly name: string;
+  readonly span: Span;
+}
+export interface Port {
+  readonly name: string;
+  readonly def: DefinitionId;
+  readonly span: Span;
+}
+interface Pending {
+  readonly equation: Equation;
+  readonly scope: Scope;
+  readonly place: Place;
+  readonly env: Env;
+  state: 'waiting' | 'running' | 'done';
+}
+
+const MAX_ELEMENTS = 2147483647;
+
+export class Elaborator {
+  readonly definitions: Definition[] = [];
+  readonly inputs: Port[] = [];
+  readonly outputs: Port[] = [];
+  readonly params: ParamInfo[] = [];
+  readonly renames: { readonly from: string; readonly to: string; readonly span: Span }[] = [];
+  readonly #b: Builder;
+  readonly #diagnostics: Diagnostics;
+  readonly #x: Expressions;
+  readonly #pending = new Map<DefinitionId, Pending>();
+  readonly #broken = new Set<DefinitionId>();
+  readonly #names = new Set<string>();
+  readonly #indicesOf = new Map<DefinitionId, readonly Index[]>();
+  #current: { name: string; span: Span } = { name: '', span: { file: '', start: 0, end: 0 } };
+  #place: Place | undefined;
+
+  constructor(b: Builder, diagnostics: Diagnostics) {
+    this.#b = b;
+    this.#diagnostics = diagnostics;
+    this.#x = new Expressions(b, diagnostics, {
+      lookup: (name, scope) => this.#lookup(name, scope),
+      typeOf: (def) => this.#typeOf(def),
+      auxiliary: (suffix, span, indices, time, body) => this.#auxiliary(suffix, span, indices, time, body),
+      inverse: (span, indices, matrix) => this.#inverse(span, indices, matrix),
+    });
+  }
+
+  model(declaration: Declaration, file: LoadedFile): void {
+    const scope = new Scope();
+    const place: Place = { file, path: [], stack: [declaration] };
+    for (const p of declaration.parameters) {
+      if (p.kind === 'argument') this.#diagnostics.error('SSM2017', p.span, { what: 'a model takes inputs by `input` statements; only blocks take arrays' });
+      else this.#option(p, undefined, scope, scope, declaration.name.text);
+    }
+    const before = this.#outputsOf(declaration.body, scope, place, true);
+    this.finish();
+    if (before.length === 0) this.#diagnostics.error('SSM2028', declaration.name.span, { model: declaration.name.text });
+    this.#unused(scope, declaration.body);
+  }
+  /** Reads every equation that nothing has needed yet. */
+  finish(): void {
+    for (const id of this.#pending.keys()) this.#force(id);
+  }
+
+  // --- statements -------------------------------------------------------------------------------------------------------
+
+  #outputsOf(body: readonly Statement[], scope: Scope, place: Place, top: boolean): { name: string; entity: Entity }[] {
+    const outputs: { name: string; entity: Entity; span: Span }[] = [];
+    this.#forward(body, scope);
+    for (const s of body) this.#statement(s, scope, place, outputs);
+    if (top) {
+      for (const o of outputs) {
+        if (o.entity.kind !== 'array') continue;
+        if (this.outputs.some((x) => x.name === o.name)) this.#diagnostics.error('SSM2041', o.span, { name: o.name });
+        this.outputs.push({ name: o.name, def: o.entity.def, span: o.span });
+      }
+    }
+    return outputs;
+  }
+  #forward(body: readonly Statement[], scope: Scope): void {
+    for (const s of body) if (s.kind === 'equation' && s.indices && !scope.forward.has(s.name.text)) scope.forward.set(s.name.text, s);
+  }
+  #statement(s: Statement, scope: Scope, place: Place, outputs: { name: string; entity: Entity; span: Span }[]): void {
+    this.#place = place;
+    switch (s.kind) {
+      case 'axis': this.#axis(s, scope); return;
+      case 'modalities': {
+        const labels = s.members.map((m) => m.label.text);
+        const twice = s.members.find((m, k) => labels.indexOf(m.label.text) !== k);
+        if (twice) this.#diagnostics.error('SSM2002', twice.label.span, { name: twice.label.text });
+        const axis: Axis = { name: s.name.text, size: labels.length, labels };
+        scope.names.set(s.name.text, { kind: 'axis', axis });
+        const sizes = s.members.map((m) => (m.size ? this.#size(m.size, m.label.text, scope) : undefined));
+        if (sizes.every((x): x is number => x !== undefined)) this.#features.set(axis, sizes);
+        return;
+      }
+      case 'input': this.#input(s, scope); return;
+      case 'param': this.#param(s, scope, place); return;
+      case 'fact': this.#facts.push({ condition: s.condition, scope, span: s.span }); this.#fact(s.condition, scope); return;
+      case 'rename':
+        if (place.path.length > 0 || place.stack.length > 1) this.#diagnostics.error('SSM2017', s.span, { what: '`rename` belongs to the model' });
+        else this.renames.push(s);
+        return;
+      case 'match-statement': {
+        const arm = chosenArm(s.subject, s.arms, scope, this.#diagnostics, s.span);
+        if (!arm) return;
+        this.#forward(arm.body, scope);
+        for (const inner of arm.body) this.#statement(inner, scope, place, outputs);
+        return;
+      }
+      case 'repeat': this.#repeat(s, scope, place, outputs); return;
+      case 'initial': this.#initials.push({ statement: s, scope: this.#snapshot(scope), place }); return;
+      case 'equation': {
+        const entity = s.indices ? this.#declare(s, scope, place) : this.#bare(s, scope, place);
+        scope.names.set(s.name.text, entity);
+        if (s.role === 'output') {
+          scope.used.add(s.name.text);
+          outputs.push({ name: s.name.text, entity, span: s.name.span });
+        }
+        return;
+      }
+    }
+  }
+  readonly #features = new Map<Axis, readonly number[]>();
+  readonly #facts: { condition: Syntax; scope: Scope; span: Span }[] = [];
+  readonly #initials: { statement: Extract<Statement, { kind: 'initial' }>; scope: Scope; place: Place }[] = [];
+
+  #snapshot(scope: Scope): Scope {
+    return new Scope(scope.names, scope.forward);
+  }
+  #size(e: Syntax, name: string, scope: Scope): number | undefined {
+    const value = constantValue(e, scope, this.#diagnostics);
+    if (value === undefined) return undefined;
+    if (Number.isInteger(value) && value >= 1 && value <= MAX_ELEMENTS) return value;
+    this.#diagnostics.error('SSM2018', e.span, { name, got: value });
+    return undefined;
+  }
+  #axis(s: Extract<Statement, { kind: 'axis' }>, scope: Scope): void {
+    if (s.name.text === 't') { this.#diagnostics.error('SSM2002', s.name.span, { name: 't' }); return; }
+    const alias = s.size.kind === 'name' && !s.size.indices ? scope.names.get(s.size.name.text) : undefined;
+    if (alias?.kind === 'axis') {
+      scope.used.add((s.size as { name: { text: string } }).name.text);
+      scope.names.set(s.name.text, alias.axis.labels ? alias : { kind: 'axis', axis: { name: s.name.text, size: alias.axis.size } });
+      return;
+    }
+    const size = this.#size(s.size, s.name.text, scope);
+    scope.names.set(s.name.text, size === undefined ? { kind: 'broken' } : { kind: 'axis', axis: { name: s.name.text, size } });
+  }
+  #repeat(s: Extract<Statement, { kind: 'repeat' }>, scope: Scope, place: Place, outputs: { name: string; entity: Entity; span: Span }[]): void {
+    const count = this.#size(s.count, 'repeat', scope);
+    if (count === undefined) return;
+    for (let k = 0; k < count; k++) {
+      const path = s.name ? [...place.path, s.name.text, `${k}`] : [...place.path, `${k}`];
+      for (const inner of s.body) if (inner.kind === 'equation' && inner.indices) scope.forward.set(inner.name.text, inner);
+      for (const inner of s.body) this.#statement(inner, scope, { ...place, path }, outputs);
+    }
+  }
+
+  // --- inputs, parameters, options ---------------------------------------------------------------------------------------
+
+  #input(s: Extract<Statement, { kind: 'input' }>, scope: Scope): void {
+    const axes: Axis[] = [];
+    let time = false;
+    for (const [k, p] of s.indices.entries()) {
+      if (p.name === 't') {
+        if (k > 0) this.#diagnostics.error('SSM2017', p.span, { what: 't is the first index of an input' });
+        time = true;
+        continue;
+      }
+      const known = p.name === '' ? undefined : scope.names.get(p.name);
+      if (known?.kind === 'axis') { axes.push(known.axis); scope.used.add(p.name); continue; }
+      const over = axes.find((a) => this.#features.has(a));
+      if (p.name !== '' && over && !known) {
+        const sizes = this.#features.get(over) as readonly number[];
+        const uniform = sizes.every((x) => x === sizes[0]);
+        const axis: Axis = uniform ? { name: p.name, size: sizes[0] as number } : { name: p.name, size: Math.max(...sizes), ragged: { over, sizes } };
+        scope.names.set(p.name, { kind: 'axis', axis });
+        axes.push(axis);
+        continue;
+      }
+      if (p.size) {
+        const size = this.#size(p.size, s.name.text, scope);
+        if (size === undefined) { scope.names.set(s.name.text, { kind: 'broken' }); return; }
+        axes.push({ name: `${s.name.text}.${k}`, size });
+        continue;
+      }
+      this.#diagnostics.error('SSM2001', p.span, { name: p.name, near: nearest(p.name, scope.names.keys()) });
+      scope.names.set(s.name.text, { kind: 'broken' });
+      return;
+    }
+    const label = axes.findIndex((a) => a.labels !== undefined);
+    if (label > 0) this.#diagnostics.error('SSM2017', s.span, { what: `the modalities come first, after t, in the indices of an input` });
+    const def = this.#add(s.name.text, s.span, this.#newIndices(axes), time, 'real', (base) => ({ ...base, kind: 'input' }), s.doc);
+    this.inputs.push({ name: s.name.text, def, span: s.name.span });
+    scope.names.set(s.name.text, { kind: 'array', def, time, axes, name: s.name.text });
+  }
+  #newIndices(axes: readonly Axis[], names?: readonly string[]): Index[] {
+    const made: Index[] = [];
+    axes.forEach((axis, k) => {
+      const governor = axis.ragged && made.find((i) => i.axis === axis.ragged?.over);
+      made.push(this.#b.newIndex(names?.[k] ?? axis.name, axis, governor));
+    });
+    return made;
+  }
+  #param(s: ParamStatement, scope: Scope, place: Place): void {
+    const axes: Axis[] = [];
+    const names: string[] = [];
+    for (const [k, p] of s.indices.entries()) {
+      if (p.size) {
+        const size = this.#size(p.size, s.name.text, scope);
+        if (size === undefined) { scope.names.set(s.name.text, { kind: 'broken' }); return; }
+        axes.push({ name: `${s.name.text}.${k}`, size });
+        names.push('');
+        continue;
+      }
+      const known = scope.names.get(p.name);
+      scope.used.add(p.name);
+      if (known?.kind === 'absent') continue;
+      if (known?.kind === 'axis') { axes.push(known.axis); names.push(p.name); continue; }
+      if (known?.kind === 'number') { axes.push({ name: p.name, size: known.value }); names.push(''); continue; }
+      if (known?.kind !== 'broken') this.#diagnostics.error(p.name === 't' ? 'SSM2035' : 'SSM2001', p.span, { name: p.name, near: nearest(p.name, scope.names.keys()) });
+      scope.names.set(s.name.text, { kind: 'broken' });
+      return;
+    }
+    const indices = this.#newIndices(axes, names);
+    const env: Env = { indices: new Map(indices.flatMap((i, k) => (names[k] ? [[names[k] as string, i] as const] : []))), time: false };
+    const init = s.init ? this.#initialiser(s.init, scope, env, indices) : undefined;
+    const def = this.#add([...place.path, s.name.text].join('.'), s.span, indices, false, 'real', (base) => ({ ...base, kind: 'param', pieces: [], ...(init ? { init } : {}) }), s.doc);
+    this.params.push({ def, path: place.path, name: s.name.text, span: s.name.span });
+    scope.names.set(s.name.text, { kind: 'array', def, time: false, axes, name: s.name.text });
+  }
+  #initialiser(e: Syntax, scope: Scope, env: Env, over: readonly Index[]): Initialiser | undefined {
+    if (e.kind === 'call') {
+      const name = e.callee.text;
+      const args = e.args.map((a) => a.value);
+      if (name === 'uniform' || name === 'loguniform' || name === 'normal') {
+        const [a, b] = args.map((x) => constantValue(x, scope, this.#diagnostics));
+        if (args.length !== 2) this.#diagnostics.error('SSM2021', e.span, { name, want: 2, got: args.length });
+        return a === undefined || b === undefined ? undefined : { kind: name, a, b };
+      }
+      const random = args[0]?.kind === 'call' && ['uniform', 'loguniform', 'normal', 'inverse_softplus'].includes(args[0].callee.text);
+      if (name === 'inverse_softplus' || (random && (name === 'log' || name === 'exp'))) {
+        const of = args[0] && this.#initialiser(args[0], scope, env, over);
+        return of && { kind: 'map', op: name as 'inverse_softplus' | 'log' | 'exp', of };
+      }
+    }
+    const expr = this.#x.of(e, scope, env);
+    return expr && { kind: 'expr', expr, over };
+  }
+  #option(p: Extract<Declaration['parameters'][number], { kind: 'option' }>, given: Syntax | undefined, outer: Scope, scope: Scope, block: string): void {
+    const name = p.name.text;
+    if (p.choices) {
+      const choices = p.choices.map((c) => c.text);
+      let value = choices[0] as string;
+      if (given) {
+        const text = given.kind === 'name' && !given.indices ? given.name.text : '';
+        const forwarded = outer.names.get(text);
+        outer.used.add(text);
+        const chosen = choices.includes(text) ? text : forwarded?.kind === 'choice' ? forwarded.value : '';
+        if (!choices.includes(chosen)) this.#diagnostics.error('SSM2014', given.span, { name, got: text === '' ? 'that' : `\`${text}\``, want: choices.map((c) => `\`${c}\``).join(', ') });
+        else value = chosen;
+      }
+      scope.names.set(name, { kind: 'choice', value, choices });
+      return;
+    }
+    const source = given ?? p.value;
+    if (!source) {
+      this.#diagnostics.error('SSM2015', p.span, { name, block });
+      scope.names.set(name, { kind: 'broken' });
+      return;
+    }
+    const value = constantValue(source, given ? outer : scope, this.#diagnostics);
+    scope.names.set(name, value === undefined ? { kind: 'broken' } : { kind: 'number', value });
+  }
+
+  // --- equations --------------------------------------------------------------------------------------------------------
+
+  #lookup(name: string, scope: Scope): Entity | undefined {
+    scope.used.add(name);
+    const found = scope.names.get(name);
+    if (found) return found;
+    const later = scope.forward.get(name);
+    if (!later || !this.#place) return undefined;
+    const entity = this.#declare(later, scope, this.#place);
+    scope.names.set(name, entity);
+    return entity;
+  }
+  readonly #declared = new Map<Equation, Map<string, Entity>>();
+  /** Gives an equation with indices its definition; its right side is read later. */
+  #declare(s: Equation, scope: Scope, place: Place): Entity {
+    const path = place.path.join('.');
+    const known = this.#declared.get(s)?.get(path);
+    if (known && scope.forward.get(s.name.text) === s) {
+      scope.forward.delete(s.name.text);
+      return known;
+    }
+    const axes: Axis[] = [];
+    const names: string[] = [];
+    let time = false;
+    for (const p of s.indices as readonly IndexPattern[]) {
+      if (p.name === 't') { time = !scope.timeless; continue; }
+      const found = p.name === '' ? undefined : scope.names.get(p.name);
+      scope.used.add(p.name);
+      if (found?.kind === 'absent') continue;
+      if (found?.kind === 'axis') { axes.push(found.axis); names.push(p.name); continue; }
+      if (p.name === '') this.#diagnostics.error('SSM2035', p.span, {});
+      else if (found?.kind !== 'broken') this.#diagnostics.error('SSM2001', p.span, { name: p.name, near: nearest(p.name, [...scope.names].filter(([, e]) => e.kind === 'axis').map(([n]) => n)) });
+      return { kind: 'broken' };
+    }
+    const twice = names.find((n, k) => names.indexOf(n) !== k);
+    if (twice !== undefined) { this.#diagnostics.error('SSM2002', s.span, { name: twice }); return { kind: 'broken' }; }
+    const indices = this.#newIndices(axes, names);
+    const env: Env = { indices: new Map(indices.map((i, k) => [names[k] as string, i])), time };
+    const def = this.#add([...place.path, s.name.text].join('.'), s.span, indices, time, 'real', (base) =>
+      ({ ...base, kind: 'equation', body: this.#b.const(0), ...(s.role === 'state' ? { state: { direction: 'forward' as const } } : {}) }), s.doc);
+    const entity: Array_ = { kind: 'array', def, time, axes, name: s.name.text };
+    const own = this.#snapshot(scope);
+    own.forward.delete(s.name.text);
+    if (s.role === 'state' || !scope.names.has(s.name.text)) own.names.set(s.name.text, entity);
+    this.#pending.set(def, { equation: s, scope: own, place, env, state: 'waiting' });
+    this.#declared.set(s, (this.#declared.get(s) ?? new Map<string, Entity>()).set(path, entity));
+    return entity;
+  }
+  #force(id: DefinitionId): void {
+    const p = this.#pending.get(id);
+    if (!p || p.state !== 'waiting') return;
+    p.state = 'running';
+    const before = { current: this.#current, place: this.#place };
+    this.#current = { name: (this.definitions[id] as Definition).name, span: p.equation.span };
+    this.#place = p.place;
+    let body = this.#x.of(p.equation.value, p.scope, p.env);
+    if (body?.type === 'complex' && (this.definitions[id] as Definition).type !== 'complex') {
+      // It may have read itself as real: read again, knowing better.
+      this.#replace(id, { type: 'complex' });
+      body = this.#x.of(p.equation.value, p.scope, p.env);
+    }
+    this.#current = before.current;
+    this.#place = before.place;
+    p.state = 'done';
+    for (const name of p.scope.used) this.#usedNames.add(`${p.place.path.join('.')}|${name}`);
+    if (!body) { this.#broken.add(id); return; }
+    if (body.type === 'bool') {
+      this.#diagnostics.error('SSM2022', p.equation.value.span, { what: `\`${p.equation.name.text}\``, type: 'a condition', want: 'a number; use `where`' });
+      this.#broken.add(id);
+      return;
+    }
+    this.#replace(id, { type: body.type, body });
+  }
+  readonly #usedNames = new Set<string>();
+  #replace(id: DefinitionId, change: { type?: Type; body?: Expr; fact?: Fact }): void {
+    this.definitions[id] = { ...(this.definitions[id] as Definition), ...change } as Definition;
+  }
+  #typeOf(id: DefinitionId): Type | undefined {
+    this.#force(id);
+    return this.#broken.has(id) ? undefined : (this.definitions[id] as Definition).type;
+  }
+  /** An equation without indices: its arrays' axes decide. A lone array is just another name. */
+  #bare(s: Equation, scope: Scope, place: Place): Entity {
+    const value = this.#bareValue(s.value, s.name.text, scope, place, s.span, s.doc);
+    if (s.role === 'state') this.#diagnostics.error('SSM2035', s.name.span, {});
+    return value;
+  }
+  #bareValue(e: Syntax, name: string, scope: Scope, place: Place, span: Span, doc?: string): Entity {
+    if (e.kind === 'call' && !functionNames.includes(e.callee.text)) return this.#instance(e, scope, place);
+    if (e.kind === 'name' && !e.indices) {
+      const found = this.#lookup(e.name.text, scope);
+      if (found?.kind === 'array' || found?.kind === 'broken') return found;
+    }
+    // Instances inside are made first, in order, and stand in the expression by hidden names.
+    const inner = this.#snapshot(scope);
+    let broken = false;
+    const expanded = this.#hoistInstances(e, inner, place, () => { broken = true; });
+    if (broken) return { kind: 'broken' };
+    const arrays: Array_[] = [];
+    const collect = (x: Syntax): void => {
+      if (x.kind === 'name' && !x.indices) {
+        const found = this.#lookup(x.name.text, inner);
+        scope.used.add(x.name.text);
+        if (found?.kind === 'array') arrays.push(found);
+      }
+      for (const k of x.kind === 'name' ? [] : parts(x)) collect(k);
+    };
+    collect(expanded);
+    const axes = [...new Set(arrays.flatMap((a) => a.axes))];
+    const time = arrays.some((a) => a.time);
+    const indices = this.#newIndices(axes);
+    const env: Env = { indices: new Map(), time, bare: new Map(axes.map((a, k) => [a, indices[k] as Index])) };
+    const before = this.#current;
+    this.#current = { name: [...place.path, name].join('.'), span };
+    const body = this.#x.of(expanded, inner, env);
+    this.#current = before;
+    for (const n of inner.used) scope.used.add(n);
+    if (!body) return { kind: 'broken' };
+    const def = this.#add([...place.path, name].join('.'), span, indices, time, body.type, (base) => ({ ...base, kind: 'equation', body }), doc);
+    return { kind: 'array', def, time, axes, name };
+  }
+  #hoistInstances(e: Syntax, scope: Scope, place: Place, fail: () => void): Syntax {
+    const go = (x: Syntax): Syntax => {
+      switch (x.kind) {
+        case 'call': {
+          if (functionNames.includes(x.callee.text)) return { ...x, args: x.args.map((a) => ({ ...a, value: go(a.value) })) };
+          const entity = this.#instance(x, scope, place);
+          if (entity.kind !== 'array') { fail(); return x; }
+          const hidden = `#${scope.names.size}`;
+          scope.names.set(hidden, entity);
+          return { kind: 'name', name: { text: hidden, span: x.span }, span: x.span };
+        }
+        case 'unary': return { ...x, operand: go(x.operand) };
+        case 'binary': return { ...x, left: go(x.left), right: go(x.right) };
+        default: return x;
+      }
+    };
+    return go(e);
+  }
+
+  // --- blocks -----------------------------------------------------------------------------------------------------------
+
+  #instance(e: CallExpr, scope: Scope, place: Place): Entity {
+    const name = e.callee.text;
+    const found = place.file.blocks.get(name);
+    if (found?.declaration.kind !== 'block') {
+      this.#diagnostics.error('SSM2020', e.callee.span, { name, near: nearest(name, [...place.file.blocks.keys(), ...functionNames]) });
+      return { kind: 'broken' };
+    }
+    const { declaration: block, home } = found;
+    if (place.stack.includes(block)) {
+      this.#diagnostics.error('SSM2026', e.span, { block: name });
+      return { kind: 'broken' };
+    }
+    const own = new Scope();
+    const path = this.#instancePath(e, name, place);
+    if (!this.#bindArguments(e, block, scope, own, place, path)) return { kind: 'broken' };
+    const outputs = this.#outputsOf(block.body, own, { file: home, path, stack: [...place.stack, block] }, false);
+    this.#place = place;
+    if (outputs.length !== 1) {
+      this.#diagnostics.error('SSM2027', block.name.span, { name, got: outputs.length });
+      return { kind: 'broken' };
+    }
+    return (outputs[0] as { entity: Entity }).entity;
+  }
+  #instancePath(e: CallExpr, block: string, place: Place): readonly string[] {
+    if (e.as?.text === '_') return place.path;
+    const base = e.as?.text ?? snakeCase(block);
+    const prefix = place.path.join('.');
+    let name = base;
+    for (let k = 2; this.#names.has(`${prefix}/${name}`); k++) name = `${base}_${k}`;
+    if (e.as && name !== base) this.#diagnostics.error('SSM2002', e.as.span, { name: base });
+    this.#names.add(`${prefix}/${name}`);
+    return [...place.path, name];
+  }
+  #bindArguments(e: CallExpr, block: Declaration, scope: Scope, own: Scope, place: Place, path: readonly string[]): boolean {
+    const positional = e.args.filter((a) => !a.name);
+    const named = new Map(e.args.flatMap((a) => (a.name ? [[a.name.text, a] as const] : [])));
+    const known = block.parameters.map((p) => p.name.text);
+    let ok = true;
+    for (const [n, a] of named) {
+      if (known.includes(n)) continue;
+      this.#diagnostics.error('SSM2013', a.name?.span ?? a.value.span, { name: n, block: block.name.text, near: nearest(n, known) });
+      ok = false;
+    }
+    const wanted = block.parameters.filter((p) => p.kind === 'argument').length;
+    if (positional.length > wanted) {
+      this.#diagnostics.error('SSM2021', e.span, { name: block.name.text, want: wanted, got: positional.length });
+      return false;
+    }
+    let next = 0;
+    for (const p of block.parameters) {
+      if (p.kind === 'option') { this.#option(p, named.get(p.name.text)?.value, scope, own, block.name.text); continue; }
+      const given = (named.get(p.name.text) ?? positional[next++])?.value;
+      if (!given) {
+        this.#diagnostics.error('SSM2015', e.span, { name: p.name.text, block: block.name.text });
+        return false;
+      }
+      const entity = this.#bareValue(given, `${path.at(-1) ?? ''}#${p.name.text}`, scope, place, given.span);
+      if (entity.kind !== 'array') {
+        if (entity.kind !== 'broken') this.#diagnostics.error('SSM2022', given.span, { what: `\`${p.name.text}\``, type: 'not an array', want: 'an array' });
+        return false;
+      }
+      if (!this.#bindPattern(p.indices, entity, own, block.name.text, p.name.text, given.span)) return false;
+      own.names.set(p.name.text, entity);
+    }
+    return ok;
+  }
+  #bindPattern(patterns: readonly IndexPattern[], array: Array_, own: Scope, block: string, argument: string, span: Span): boolean {
+    const shape = (): false => {
+      this.#diagnostics.error('SSM2016', span, {
+        block, argument, want: patterns.map((p) => `${p.name}${p.optional ? '?' : ''}`).join(', '), got: [...(array.time ? ['t'] : []), ...array.axes.map((a) => a.name)].join(', '),
+      });
+      return false;
+    };
+    const t = patterns.find((p) => p.name === 't');
+    if (array.time && !t) return shape();
+    if (!array.time && t) {
+      if (!t.optional) return shape();
+      own.names.set('t', { kind: 'absent' });
+    }
+    const rest = patterns.filter((p) => p.name !== 't');
+    let spare = array.axes.length - rest.filter((p) => !p.optional).length;
+    let at = 0;
+    for (const p of rest) {
+      if (p.optional && spare <= 0) { own.names.set(p.name, { kind: 'absent' }); continue; }
+      if (p.optional) spare--;
+      const axis = array.axes[at++];
+      if (!axis) return shape();
+      const before = own.names.get(p.name);
+      if (before?.kind === 'axis' && before.axis !== axis) return shape();
+      own.names.set(p.name, { kind: 'axis', axis });
+    }
+    return at === array.axes.length && spare >= 0 ? true : shape();
+  }
+
+  // --- definitions ------------------------------------------------------------------------------------------------------
+
+  #add(name: string, span: Span, indices: readonly Index[], time: boolean, type: Type, make: (base: { id: DefinitionId; name: string; time: boolean; indices: readonly Index[]; type: Type; span: Span; doc?: string }) => Definition, doc?: string): DefinitionId {
+    const id = this.definitions.length as DefinitionId;
+    let unique = name;
+    for (let k = 2; this.#names.has(unique); k++) unique = `${name}#${k}`;
+    this.#names.add(unique);
+    const elements = indices.reduce((n, i) => n * i.axis.size, 1);
+    if (elements > MAX_ELEMENTS) this.#diagnostics.error('SSM2036', span, { name, elements });
+    this.definitions.push(make({ id, name: unique, time, indices, type, span, ...(doc === undefined ? {} : { doc }) }));
+    this.#indicesOf.set(id, indices);
+    return id;
+  }
+  /** The body stands over indices of the definition that it comes from; here it gets its own. */
+  #auxiliary(suffix: string, span: Span, indices: readonly Index[], time: boolean, body: Expr): DefinitionId {
+    const own = this.#newIndices(indices.map((i) => i.axis), indices.map((i) => i.name));
+    const image = new Map(indices.map((i, k) => [i, own[k] as Index]));
+    const moved = substituteAll(this.#b, body, image);
+    return this.#add(`${this.#current.name}#${suffix}`, span, own, time, body.type, (base) => ({ ...base, kind: 'equation', body: moved }));
+  }
+  #inverse(span: Span, indices: readonly Index[], matrix: DefinitionId): DefinitionId {
+    const own = this.#newIndices(indices.map((i) => i.axis), indices.map((i) => i.name));
+    const type = (this.definitions[matrix] as Definition).type;
+    return this.#add(`${this.#current.name}#inverse`, span, own, false, type, (base) => ({ ...base, kind: 'inverse', matrix }));
+  }
+
+  // --- facts and initial values -----------------------------------------------------------------------------------------
+
+  #fact(e: Syntax, scope: Scope): void {
+    if (e.kind === 'binary' && e.op === '&&') { this.#fact(e.left, scope); this.#fact(e.right, scope); return; }
+    const isName = (x: Syntax): boolean => x.kind === 'name' && this.#lookup(x.name.text, scope)?.kind === 'array';
+    if (e.kind !== 'binary' || !['<', '<=', '>', '>='].includes(e.op) || isName(e.left) === isName(e.right)) {
+      this.#diagnostics.error('SSM2033', e.span, {});
+      return;
+    }
+    const left = isName(e.left);
+    const array = this.#lookup(((left ? e.left : e.right) as { name: { text: string } }).name.text, scope) as Array_;
+    const bound = constantValue(left ? e.right : e.left, scope, this.#diagnostics);
+    if (bound === undefined) return;
+    const upper = (e.op[0] === '<') === left;
+    const old = (this.definitions[array.def] as Definition).fact ?? { low: -Infinity, high: Infinity, span: e.span };
+    this.#replace(array.def, { fact: upper ? { ...old, high: Math.min(old.high, bound) } : { ...old, low: Math.max(old.low, bound) } });
+  }
+  /** After all equations are read. */
+  initials(): void {
+    for (const { statement: s, scope, place } of this.#initials) {
+      this.#place = place;
+      const target = this.#lookup(s.name.text, scope);
+      const d = target?.kind === 'array' ? this.definitions[target.def] : undefined;
+      if (target?.kind === 'broken') continue;
+      const shown = s.indices.some((p) => p.name === 't');
+      if (d?.kind !== 'equation' || !d.state || shown) {
+        this.#diagnostics.error('SSM3105', s.span, { name: s.name.text });
+        continue;
+      }
+      const named = s.indices.filter((p) => scope.names.get(p.name)?.kind !== 'absent');
+      const matches = named.length === d.indices.length && named.every((p, k) => { const a = scope.names.get(p.name); return a?.kind === 'axis' && a.axis === d.indices[k]?.axis; });
+      if (!matches) {
+        this.#diagnostics.error('SSM2007', s.span, { name: s.name.text, want: `${d.indices.length}: [${d.indices.map((i) => i.name).join(', ')}]`, got: named.length });
+        continue;
+      }
+      const env: Env = { indices: new Map(named.map((p, k) => [p.name, d.indices[k] as Index])), time: false };
+      this.#current = { name: d.name, span: s.span };
+      const value = this.#x.of(s.value, scope, env);
+      if (value) this.definitions[d.id] = { ...(this.definitions[d.id] as typeof d), state: { ...d.state, initial: value } };
+    }
+  }
+  /** Plain definitions of the model's own body that nothing reads. */
+  #unused(scope: Scope, body: readonly Statement[]): void {
+    const used = new Set(scope.used);
+    for (const p of this.#pending.values()) for (const n of p.scope.used) used.add(n);
+    for (const f of this.#facts) for (const n of f.scope.used) used.add(n);
+    for (const s of body) {
+      const name = s.kind === 'equation' && s.role === 'plain' ? s.name : s.kind === 'param' || s.kind === 'input' ? s.name : undefined;
+      if (name && !used.has(name.text)) this.#diagnostics.warning('SSM2037', name.span, { name: name.text });
+    }
+  }
+}
+
+function substituteAll(b: Builder, body: Expr, image: ReadonlyMap<Index, Index>): Expr {
+  return substitute(b, body, (i) => { const to = image.get(i); return to && affineOf(to); });
+}
