@@ -1,0 +1,11 @@
+/** The passes over programs. The order in which they run is in ../compile.ts. */
+export { base2 } from './base2.js';
+export { collapseCoupling } from './collapse-coupling.js';
+export { hoistLoadTime } from './hoist-load-time.js';
+export { increment } from './increment.js';
+export { mergeContractions } from './merge-contractions.js';
+export type { Pass } from './pass.js';
+export { simplify } from './simplify.js';
+export { splitComplex } from './split-complex.js';
+export { splitRagged } from './split-ragged.js';
+export { stabilityReport, type StabilityReport } from './stability.js';

@@ -1,0 +1,134 @@
+/**
+ * Algebra that makes the other passes see what they look for: constants folded, factors out of sums, sums with one term taken.
+ * 0·x is kept: x may be infinite.
+ */
+import { affineConstant, affineOf, freeIndices, mapExpr, substitute, type Builder } from '../ir/builder.js';
+import type { Expr, ExprOf, Index } from '../ir/program.js';
+import { factors, mapBodies, product, type Pass } from './pass.js';
+
+type Rule<K extends Expr['kind']> = (e: ExprOf<K>, b: Builder) => Expr | undefined;
+/** The first rule that fires replaces the node; the result is simplified again. */
+export const rules: { readonly [K in Expr['kind']]?: readonly Rule<K>[] } = {
+  unary: [foldUnary, doubleNegation, realParts],
+  binary: [foldBinary, neutral, negations, gatherConstants],
+  power: [(e, b) => (e.exponent === 1 ? e.base : e.base.kind === 'const' ? b.const(e.base.value ** e.exponent) : undefined)],
+  select: [(e) => (e.then === e.else ? e.then : undefined)],
+  reduce: [singleMember, meanIsSum, onlyOneTerm, outOfSum, constantSum],
+};
+
+export const simplify: Pass = {
+  name: 'simplify',
+  why: 'constants folded, factors out of sums, sums of one term taken',
+  run: (program, b) => mapBodies(program, (e) => simplifyExpr(b, e)),
+};
+export function simplifyExpr(b: Builder, root: Expr): Expr {
+  const apply = (e: Expr): Expr => {
+    for (const rule of (rules[e.kind] ?? []) as readonly Rule<Expr['kind']>[]) {
+      const result = rule(e as never, b);
+      if (result && result !== e) return mapExpr(b, result, apply);
+    }
+    return e;
+  };
+  return mapExpr(b, root, apply);
+}
+
+function foldUnary(e: ExprOf<'unary'>, b: Builder): Expr | undefined {
+  if (e.arg.kind !== 'const') return undefined;
+  const x = e.arg.value;
+  switch (e.op) {
+    case 'neg': return b.const(-x);
+    case 'exp': return b.const(Math.exp(x));
+    case 'log': return b.const(Math.log(x));
+    case 'sqrt': return b.const(Math.sqrt(x));
+    case 'abs': return b.const(Math.abs(x));
+    default: return undefined;
+  }
+}
+function doubleNegation(e: ExprOf<'unary'>): Expr | undefined {
+  return e.op === 'neg' && e.arg.kind === 'unary' && e.arg.op === 'neg' ? e.arg.arg : undefined;
+}
+function realParts(e: ExprOf<'unary'>, b: Builder): Expr | undefined {
+  if (e.arg.type !== 'real') return undefined;
+  return e.op === 're' || e.op === 'conj' ? e.arg : e.op === 'im' ? b.const(0) : undefined;
+}
+function foldBinary(e: ExprOf<'binary'>, b: Builder): Expr | undefined {
+  if (e.left.kind !== 'const' || e.right.kind !== 'const') return undefined;
+  const [x, y] = [e.left.value, e.right.value];
+  switch (e.op) {
+    case 'add': return b.const(x + y);
+    case 'sub': return b.const(x - y);
+    case 'mul': return b.const(x * y);
+    case 'div': return b.const(x / y);
+    case 'min': return b.const(Math.min(x, y));
+    case 'max': return b.const(Math.max(x, y));
+    default: return undefined;
+  }
+}
+const isConst = (e: Expr, value: number): boolean => e.kind === 'const' && e.value === value;
+function neutral(e: ExprOf<'binary'>, b: Builder): Expr | undefined {
+  const { op, left, right } = e;
+  if (op === 'add') return isConst(left, 0) ? right : isConst(right, 0) ? left : undefined;
+  if (op === 'sub') return isConst(right, 0) ? left : isConst(left, 0) ? b.unary('neg', right) : undefined;
+  if (op === 'mul') return isConst(left, 1) ? right : isConst(right, 1) ? left : isConst(left, -1) ? b.unary('neg', right) : isConst(right, -1) ? b.unary('neg', left) : undefined;
+  return op === 'div' && isConst(right, 1) ? left : undefined;
+}
+function negations(e: ExprOf<'binary'>, b: Builder): Expr | undefined {
+  const inner = (x: Expr): Expr | undefined => (x.kind === 'unary' && x.op === 'neg' ? x.arg : undefined);
+  const right = inner(e.right);
+  if (right && e.op === 'add') return b.binary('sub', e.left, right);
+  if (right && e.op === 'sub') return b.binary('add', e.left, right);
+  const left = inner(e.left);
+  if (e.op === 'mul' && (left || right)) return b.unary('neg', b.binary('mul', left ?? e.left, right ?? e.right)) === e ? undefined : left && right ? b.binary('mul', left, right) : b.unary('neg', b.binary('mul', left ?? e.left, right ?? e.right));
+  return undefined;
+}
+/** One constant per product, in front. */
+function gatherConstants(e: ExprOf<'binary'>, b: Builder): Expr | undefined {
+  if (e.op !== 'mul') return undefined;
+  const all = factors(e);
+  const constants = all.filter((f) => f.kind === 'const');
+  if (constants.length < 2) return undefined;
+  const value = constants.reduce((n, c) => n * (c.kind === 'const' ? c.value : 1), 1);
+  return b.binary('mul', b.const(value), product(b, all.filter((f) => f.kind !== 'const')));
+}
+
+function singleMember(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
+  const { over } = e;
+  return over !== 'time' && over.axis.size === 1 ? substitute(b, e.body, (i) => (i === over ? affineConstant(0) : undefined)) : undefined;
+}
+function meanIsSum(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
+  const { over } = e;
+  return e.op === 'mean' && over !== 'time' && !over.axis.ragged ? b.binary('mul', b.const(1 / over.axis.size), b.reduce('sum', over, e.body)) : undefined;
+}
+/** sum(i: where(i == m, e, 0)·f) = (e·f)[i := m]. */
+function onlyOneTerm(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
+  const { over } = e;
+  if (e.op !== 'sum' || over === 'time') return undefined;
+  const list = factors(e.body);
+  for (const [k, f] of list.entries()) {
+    if (f.kind !== 'select' || !isConst(f.else, 0)) continue;
+    const m = equalTo(f.cond, over);
+    if (!m || m.axis.size > over.axis.size) continue;
+    const rest = product(b, [...list.slice(0, k), f.then, ...list.slice(k + 1)]);
+    return substitute(b, rest, (i) => (i === over ? affineOf(m) : undefined));
+  }
+  return undefined;
+}
+function equalTo(cond: Expr, over: Index): Index | undefined {
+  if (cond.kind !== 'binary' || cond.op !== 'eq' || cond.left.kind !== 'index' || cond.right.kind !== 'index') return undefined;
+  const [x, y] = [cond.left.index, cond.right.index];
+  return x === over ? y : y === over ? x : undefined;
+}
+function outOfSum(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
+  const { over } = e;
+  if (e.op !== 'sum' || over === 'time') return undefined;
+  if (e.body.kind === 'unary' && e.body.op === 'neg') return b.unary('neg', b.reduce('sum', over, e.body.arg));
+  const list = factors(e.body);
+  const inside = list.filter((f) => freeIndices(f).has(over));
+  if (inside.length === list.length || inside.length === 0) return undefined;
+  return product(b, [...list.filter((f) => !inside.includes(f)), b.reduce('sum', over, product(b, inside))]);
+}
+function constantSum(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
+  const { over } = e;
+  if (over === 'time' || over.axis.ragged || freeIndices(e.body).has(over)) return undefined;
+  return e.op === 'sum' ? b.binary('mul', b.const(over.axis.size), e.body) : e.body;
+}

@@ -1,0 +1,151 @@
+/**
+ * How fast states can grow. For h^m_t = Σ_i T^{mi}_t h^i_{t-1} + f, the largest Σ_i |T^{mi}| bounds the growth of the largest state in a step: at
+ * most 1 is non-expansive, proved; below 1 a contraction, whose memory length follows. Sound: intervals over the equations.
+ */
+import type { Diagnostics } from '../diagnostics/diagnostic.js';
+import { dependencies, type Builder } from '../ir/builder.js';
+import { components } from '../ir/components.js';
+import type { Definition, DefinitionId, Expr, Index, Program } from '../ir/program.js';
+import { sumsToOne } from './increment.js';
+import { Intervals, type Interval } from './interval.js';
+import { factors } from './pass.js';
+
+export interface StabilityReport {
+  /** The states of the recurrence, by name. */
+  readonly states: readonly string[];
+  readonly bound: number;
+  readonly verdict: 'contraction' | 'non-expansive' | 'may-grow' | 'unknown';
+  /** Steps until a state is below 1/e of what it was, at least this fast; for contractions. */
+  readonly memory?: number;
+  /** The step at which float32 overflows, from a state of 1 at the bound's growth. */
+  readonly overflowStep?: number;
+}
+
+export function stabilityReport(program: Program, b: Builder, diagnostics: Diagnostics, weights?: ReadonlyMap<string, Interval>, options: { readonly deny?: boolean } = {}): StabilityReport[] {
+  const defs = program.definitions;
+  const reports: StabilityReport[] = [];
+  const intervals = new Intervals(program, weights);
+  for (const group of components(defs.map((d) => d.id), (id) => dependencies(defs[id] as Definition))) {
+    const first = group[0] as DefinitionId;
+    if (group.length === 1 && !dependencies(defs[first] as Definition).has(first)) continue;
+    const states = group.map((id) => defs[id] as Definition).filter((d) => d.kind === 'equation' && d.state);
+    const gain = new Gain(program, group, intervals, b);
+    const bound = Math.max(...states.map((d) => (d.kind === 'equation' ? gain.of(d.body) : 0)));
+    const report = verdict(states.map((d) => d.name), bound);
+    reports.push(report);
+    const d = states[0];
+    if (report.verdict !== 'may-grow' || !d) continue;
+    const args = { state: report.states.join('`, `'), bound: shown(bound), step: report.overflowStep ?? 0 };
+    const notes = [{ text: 'couplings whose weights sum to 1 can\'t grow: `mean`, `softmax`, or `none`' }];
+    if (options.deny) diagnostics.error('SSM3201', d.span, args, notes);
+    else diagnostics.warning('SSM3201', d.span, args, notes);
+  }
+  return reports;
+}
+const shown = (x: number): string => `${Number(x.toPrecision(4))}`;
+function verdict(states: readonly string[], bound: number): StabilityReport {
+  if (!Number.isFinite(bound)) return { states, bound, verdict: 'unknown' };
+  if (bound > 1 + 1e-9) return { states, bound, verdict: 'may-grow', overflowStep: Math.ceil(Math.log(3.4028234663852886e38) / Math.log(bound)) };
+  if (bound > 1 - 1e-9) return { states, bound: Math.min(bound, 1), verdict: 'non-expansive' };
+  return { states, bound, verdict: 'contraction', memory: bound === 0 ? 1 : Math.ceil(-1 / Math.log(bound)) };
+}
+
+/** Σ |∂e/∂states| over the last step's states; Infinity where nothing is proved. */
+class Gain {
+  readonly #program: Program;
+  readonly #group: ReadonlySet<DefinitionId>;
+  readonly #intervals: Intervals;
+  readonly #b: Builder;
+  readonly #active = new Set<DefinitionId>();
+  constructor(program: Program, group: readonly DefinitionId[], intervals: Intervals, b: Builder) {
+    this.#program = program;
+    this.#group = new Set(group);
+    this.#intervals = intervals;
+    this.#b = b;
+  }
+  of(e: Expr): number {
+    switch (e.kind) {
+      case 'const': case 'index': return 0;
+      case 'read': return this.#read(e);
+      case 'unary': {
+        const g = this.of(e.arg);
+        return g === 0 || ['neg', 're', 'im', 'conj', 'abs', 'relu', 'tanh', 'sin', 'cos'].includes(e.op) ? g : e.op === 'sigmoid' ? g / 4 : Infinity;
+      }
+      case 'binary': return this.#binary(e);
+      case 'power': return this.of(e.base) === 0 ? 0 : Infinity;
+      case 'select': return this.of(e.cond) === 0 ? Math.max(this.of(e.then), this.of(e.else)) : Infinity;
+      case 'reduce': {
+        if (e.over === 'time') return Infinity;
+        if (e.op !== 'sum') return this.of(e.body);
+        return this.#sum(e.body, e.over);
+      }
+    }
+  }
+  #read(e: Extract<Expr, { kind: 'read' }>): number {
+    if (!this.#group.has(e.def)) return 0;
+    if (e.time && (e.time.constant !== 0 || e.time.terms.length > 0)) return 1;
+    const d = this.#program.definitions[e.def] as Definition;
+    if (this.#active.has(e.def) || d.kind !== 'equation') return Infinity;
+    this.#active.add(e.def);
+    const g = this.of(d.body);
+    this.#active.delete(e.def);
+    return g;
+  }
+  #binary(e: Extract<Expr, { kind: 'binary' }>): number {
+    const x = this.of(e.left);
+    const y = this.of(e.right);
+    if (x === 0 && y === 0) return 0;
+    switch (e.op) {
+      case 'add': case 'sub': case 'complex': return x + y;
+      case 'min': case 'max': return Math.max(x, y);
+      case 'mul': return x > 0 && y > 0 ? Infinity : x > 0 ? scaled(x, this.#size(e.right)) : scaled(y, this.#size(e.left));
+      case 'div': {
+        const d = this.#intervals.of(e.right);
+        const least = d.low > 0 ? d.low : d.high < 0 ? -d.high : 0;
+        return y > 0 || least === 0 ? Infinity : x / least;
+      }
+      default: return Infinity;
+    }
+  }
+  /** Σ over an axis: a convex mixture keeps the bound, else every member counts. */
+  #sum(body: Expr, over: Index): number {
+    const list = factors(body);
+    const withState = list.filter((f) => this.of(f) > 0);
+    const weights = list.filter((f) => this.of(f) === 0);
+    const [state] = withState;
+    if (withState.length === 1 && state && weights.length > 0 && sumsToOne(weights, over, this.#program, this.#b)) return this.of(state);
+    return this.of(body) * over.axis.size;
+  }
+  /** The largest absolute value; of a complex exponential that of its real exponent. */
+  #size(e: Expr): number {
+    if (e.type === 'complex') return this.#complexSize(e);
+    const a = this.#intervals.of(e);
+    return Math.max(Math.abs(a.low), Math.abs(a.high));
+  }
+  #complexSize(e: Expr): number {
+    if (e.kind === 'unary' && e.op === 'exp') {
+      const re = this.#realPart(e.arg);
+      return re ? Math.exp(this.#intervals.of(re).high) : Infinity;
+    }
+    if (e.kind === 'read') {
+      const d = this.#program.definitions[e.def] as Definition;
+      return d.kind === 'equation' && !this.#group.has(d.id) ? this.#size(d.body) : Infinity;
+    }
+    return Infinity;
+  }
+  #realPart(e: Expr): Expr | undefined {
+    if (e.type !== 'complex') return e;
+    if (e.kind === 'binary' && e.op === 'complex') return e.left;
+    if (e.kind === 'binary' && e.op === 'mul') {
+      const [real, other] = e.left.type === 'complex' ? [e.right, e.left] : [e.left, e.right];
+      const part = real.type === 'complex' ? undefined : this.#realPart(other);
+      return part && this.#b.binary('mul', real, part);
+    }
+    if (e.kind === 'read') {
+      const d = this.#program.definitions[e.def] as Definition;
+      return d.kind === 'equation' ? this.#realPart(d.body) : undefined;
+    }
+    return undefined;
+  }
+}
+const scaled = (gain: number, by: number): number => (gain === 0 || by === 0 ? 0 : gain * by);
