@@ -13,7 +13,7 @@ import { chooseStrategies } from './passes/choose-strategy.js';
 import { extractTimeReductions } from './passes/extract-time-reductions.js';
 import { fuse } from './passes/fuse.js';
 import {
-  base2, collapseCoupling, hoistLoadTime, increment, mergeContractions, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
+  base2, collapseCoupling, hoistLoadTime, increment, meansToSums, mergeContractions, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
 } from './passes/index.js';
 import { buildManifest } from './passes/schedule/build-manifest.js';
 import { schedule, type Schedule } from './passes/schedule/schedule.js';
@@ -30,12 +30,11 @@ export const passes: readonly Pass[] = [
   increment,
   splitRagged,
   splitComplex,
-  simplify,
+  meansToSums,
   mergeContractions,
   extractTimeReductions,
   base2,
   hoistLoadTime,
-  simplify,
 ];
 
 export interface CompileOptions {

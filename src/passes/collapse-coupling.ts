@@ -63,7 +63,7 @@ function collapse(defs: Definition[], group: readonly DefinitionId[], b: Builder
 
 /** sum(i: v[i] · h[t−1, …, i, …]) with v free of time and of every other index. */
 function functionalOf(e: Expr, group: readonly DefinitionId[], b: Builder): Functional | undefined {
-  if (e.kind !== 'reduce' || e.op !== 'sum' || e.over === 'time') return undefined;
+  if (e.kind !== 'reduce' || (e.op !== 'sum' && e.op !== 'mean') || e.over === 'time') return undefined;
   const over = e.over;
   const list = factors(e.body);
   const reads = list.filter((f): f is ExprOf<'read'> => f.kind === 'read' && group.includes(f.def) && f.time !== undefined);
@@ -71,7 +71,8 @@ function functionalOf(e: Expr, group: readonly DefinitionId[], b: Builder): Func
   if (!h || reads.length > 1 || !h.time || h.time.terms.length > 0 || h.time.constant === 0) return undefined;
   const position = h.at.findIndex((a) => plainIndex(a) === over);
   if (position < 0 || h.at.some((a, k) => k !== position && a.terms.some((t) => t.index === over))) return undefined;
-  const v = product(b, list.filter((f) => f !== h));
+  const share = e.op === 'mean' ? [b.const(1 / over.axis.size)] : [];
+  const v = product(b, [...share, ...list.filter((f) => f !== h)]);
   let fixed = [...freeIndices(v)].every((i) => i === over);
   visitExpr(v, (x) => { if (x.kind === 'read' && x.time) fixed = false; });
   if (!fixed) return undefined;

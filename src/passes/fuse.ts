@@ -126,7 +126,9 @@ class Fusion {
   inlineSingleUses(): void {
     for (let changed = true; changed;) {
       changed = false;
-      for (const d of this.#live()) {
+      for (const { id } of this.#live()) {
+        // As it is now: what it reads may have moved into it.
+        const d = this.#def(id);
         if (d.kind !== 'equation' || !this.#runtime(d.id) || this.#outputs.has(d.id) || this.#recurrent.has(d.id)) continue;
         if (d.body.kind === 'reduce' && d.body.over === 'time') continue;
         if (!this.#inlinable(d)) continue;
@@ -145,7 +147,9 @@ class Fusion {
     if (!readers.every((r) => r.kind === 'equation' && r.state?.initial === undefined && this.#readsPlainly(r, d.id, price <= 1))) return false;
     // A phase keeps its own work: what is known before the steps is not repeated in each of them.
     if (price > 0 && readers.some((r) => this.#phase.get(r.id) !== this.#phase.get(d.id))) return false;
-    if (price <= 1) return true;
+    // Another operand for every reader would cost more than the operation saves.
+    const operands = [...reads(d.body)].filter((x) => this.#runtime(x)).length;
+    if (price <= 1 && operands <= 1) return true;
     return readers.length === 1 && this.#repeatsNothing(readers[0] as Equation, d, price);
   }
 

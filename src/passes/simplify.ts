@@ -13,17 +13,17 @@ export const rules: { readonly [K in Expr['kind']]?: readonly Rule<K>[] } = {
   binary: [foldBinary, neutral, negations, gatherConstants],
   power: [(e, b) => (e.exponent === 1 ? e.base : e.base.kind === 'const' ? b.const(e.base.value ** e.exponent) : undefined)],
   select: [(e) => (e.then === e.else ? e.then : undefined)],
-  reduce: [singleMember, meanIsSum, onlyOneTerm, outOfSum, constantSum],
+  reduce: [singleMember, onlyOneTerm, outOfSum, constantSum],
 };
 
 export const simplify: Pass = {
   name: 'simplify',
-  why: 'constants folded, factors out of sums, sums of one term taken',
-  run: (program, b) => mapBodies(program, (e) => simplifyExpr(b, e)),
+  why: 'constants folded, factors out of sums, sums of one term taken, mixtures seen as means',
+  run: (program, b) => mapBodies(program, (e) => simplifyExpr(b, e, [sumIsMean as Rule<never>])),
 };
-export function simplifyExpr(b: Builder, root: Expr): Expr {
+export function simplifyExpr(b: Builder, root: Expr, more: readonly Rule<never>[] = []): Expr {
   const apply = (e: Expr): Expr => {
-    for (const rule of (rules[e.kind] ?? []) as readonly Rule<Expr['kind']>[]) {
+    for (const rule of [...(rules[e.kind] ?? []), ...(e.kind === 'binary' ? more : [])] as readonly Rule<Expr['kind']>[]) {
       const result = rule(e as never, b);
       if (result && result !== e) return mapExpr(b, result, apply);
     }
@@ -95,9 +95,19 @@ function singleMember(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
   const { over } = e;
   return over !== 'time' && over.axis.size === 1 ? substitute(b, e.body, (i) => (i === over ? affineConstant(0) : undefined)) : undefined;
 }
-function meanIsSum(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
-  const { over } = e;
-  return e.op === 'mean' && over !== 'time' && !over.axis.ragged ? b.binary('mul', b.const(1 / over.axis.size), b.reduce('sum', over, e.body)) : undefined;
+/** sum(i: e)/size and (1/size)·sum(i: e) are mean(i: e): a mixture whose weights sum to 1, however it was written. */
+function sumIsMean(e: ExprOf<'binary'>, b: Builder): Expr | undefined {
+  const overSize = (x: Expr, value: number): ExprOf<'reduce'> | undefined =>
+    (x.kind === 'reduce' && x.op === 'sum' && x.over !== 'time' && !x.over.axis.ragged && Math.abs(value * x.over.axis.size - 1) < 1e-12 ? x : undefined);
+  if (e.op === 'div' && e.right.kind === 'const') {
+    const sum = overSize(e.left, 1 / e.right.value);
+    return sum && b.reduce('mean', sum.over, sum.body);
+  }
+  if (e.op !== 'mul') return undefined;
+  const list = factors(e);
+  const constant = list.find((f) => f.kind === 'const');
+  const sum = constant?.kind === 'const' ? list.find((f) => overSize(f, constant.value)) : undefined;
+  return sum?.kind === 'reduce' ? product(b, list.filter((f) => f !== constant).map((f) => (f === sum ? b.reduce('mean', sum.over, sum.body) : f))) : undefined;
 }
 /** sum(i: where(i == m, e, 0)·f) = (e·f)[i := m]. */
 function onlyOneTerm(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
@@ -120,15 +130,23 @@ function equalTo(cond: Expr, over: Index): Index | undefined {
 }
 function outOfSum(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
   const { over } = e;
-  if (e.op !== 'sum' || over === 'time') return undefined;
-  if (e.body.kind === 'unary' && e.body.op === 'neg') return b.unary('neg', b.reduce('sum', over, e.body.arg));
+  if ((e.op !== 'sum' && e.op !== 'mean') || over === 'time') return undefined;
+  if (e.body.kind === 'unary' && e.body.op === 'neg') return b.unary('neg', b.reduce(e.op, over, e.body.arg));
   const list = factors(e.body);
   const inside = list.filter((f) => freeIndices(f).has(over));
   if (inside.length === list.length || inside.length === 0) return undefined;
-  return product(b, [...list.filter((f) => !inside.includes(f)), b.reduce('sum', over, product(b, inside))]);
+  return product(b, [...list.filter((f) => !inside.includes(f)), b.reduce(e.op, over, product(b, inside))]);
 }
 function constantSum(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
   const { over } = e;
   if (over === 'time' || over.axis.ragged || freeIndices(e.body).has(over)) return undefined;
   return e.op === 'sum' ? b.binary('mul', b.const(over.axis.size), e.body) : e.body;
 }
+
+/** After the passes that look for means: a mean over a plain axis is a sum times 1/size. */
+export const meansToSums: Pass = {
+  name: 'means-to-sums',
+  why: 'a mean is a sum times a constant',
+  run: (program, b) => mapBodies(program, (root) => simplifyExpr(b, mapExpr(b, root, (e) =>
+    (e.kind === 'reduce' && e.op === 'mean' && e.over !== 'time' && !e.over.axis.ragged ? b.binary('mul', b.const(1 / e.over.axis.size), b.reduce('sum', e.over, e.body)) : e)))),
+};
