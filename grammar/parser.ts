@@ -78,7 +78,7 @@ class SpecParser extends EmbeddedActionsParser {
 
   readonly file = this.RULE('file', (): FileParts => {
     const parts: FileParts = { imports: [], declarations: [] };
-    this.MANY(() => {
+    this.MANY({ MAX_LOOKAHEAD: 1, DEF: () => {
       this.OR({
         DEF: [
           { ALT: () => {
@@ -91,9 +91,9 @@ class SpecParser extends EmbeddedActionsParser {
           } },
           { GATE: () => !this.#declarationBegins(), ALT: () => this.SUBRULE(this.outside) },
         ],
-        IGNORE_AMBIGUITIES: true,
+        MAX_LOOKAHEAD: 1, IGNORE_AMBIGUITIES: true,
       });
-    });
+    } });
     return parts;
   });
 
@@ -179,6 +179,7 @@ class SpecParser extends EmbeddedActionsParser {
     let given = 0;
     let torn = false;
     this.MANY({
+      MAX_LOOKAHEAD: 1,
       GATE: () => !this.#declarationBegins() && (given > 0 || !tokenMatcher(this.LA(1), RBrace)),
       DEF: () => {
         this.OR({
@@ -192,7 +193,7 @@ class SpecParser extends EmbeddedActionsParser {
               if (stray === 'closed') given--;
             } },
           ],
-          IGNORE_AMBIGUITIES: true,
+          MAX_LOOKAHEAD: 1, IGNORE_AMBIGUITIES: true,
         });
       },
     });
