@@ -1,0 +1,137 @@
+/** From a compiled module and weights to memory that runs: weights in float64, the load-time kernels once, their results kept. */
+import { erfc } from './erfc.js';
+import { failure, nearest, reason, shapeText } from './errors.js';
+import { fetchBytes, type UrlLike } from './files.js';
+import { invert } from './inverse.js';
+import { constantsRange, ensure, loadLayout } from './layout.js';
+import type { Launch, Manifest, WeightSpec } from './manifest.js';
+import { readSafetensors, type SafetensorsFile } from './safetensors.js';
+
+/** A stored parameter by name: a safetensors file's bytes or address, or tensors at hand. */
+export type Weights = string | UrlLike | Uint8Array | ArrayBuffer | SafetensorsFile | Readonly<Record<string, { readonly data: Float32Array | Float64Array; readonly shape: readonly number[] }>>;
+type Exports = Readonly<Record<string, (...args: number[]) => void>>;
+
+const host: Readonly<Record<string, (x: number) => number>> = {
+  exp: Math.exp, expm1: Math.expm1, log: Math.log, log1p: Math.log1p, sin: Math.sin, cos: Math.cos, tanh: Math.tanh, exp2: (x) => 2 ** x, erfc,
+};
+/** @throws LoadError SSM5202 where the engine refuses the module. */
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
+  try {
+    return new WebAssembly.Instance(module, { env: { memory, ...host } }).exports as unknown as Exports;
+  } catch (error) {
+    throw failure('SSM5202', { why: reason(error) }, error);
+  }
+}
+export async function compileModule(bytes: Uint8Array): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
+  } catch (error) {
+    throw failure('SSM5202', { why: reason(error) }, error);
+  }
+}
+
+interface Source {
+  readonly names: readonly string[];
+  /** Elements and shape, or why they can't be used. */
+  readonly get: (name: string) => { readonly data: Float64Array; readonly shape: readonly number[] } | string | undefined;
+}
+/** @throws WeightsError SSM5001 to SSM5003. */
+export async function openWeights(weights: Weights): Promise<Source> {
+  if (typeof weights === 'string' || (typeof weights === 'object' && 'href' in weights)) {
+    let bytes: Uint8Array;
+    try {
+      bytes = await fetchBytes(weights as string | UrlLike);
+    } catch (error) {
+      throw failure('SSM5001', { from: typeof weights === 'string' ? `\`${weights}\`` : `\`${(weights as UrlLike).href}\``, why: reason(error) }, error);
+    }
+    return fromFile(readSafetensors(bytes));
+  }
+  if (weights instanceof ArrayBuffer) return fromFile(readSafetensors(new Uint8Array(weights)));
+  if (ArrayBuffer.isView(weights)) return fromFile(readSafetensors(weights as Uint8Array));
+  if (typeof weights !== 'object' || weights === null) throw failure('SSM5001', { from: 'what was given', why: 'expected a path, a URL, bytes, a safetensors file or tensors by name' });
+  if (typeof (weights as SafetensorsFile).tensor === 'function') return fromFile(weights as SafetensorsFile);
+  const record = weights as Readonly<Record<string, { data: Float32Array | Float64Array; shape: readonly number[] }>>;
+  return {
+    names: Object.keys(record),
+    get: (name) => {
+      const t = Object.hasOwn(record, name) ? record[name] : undefined;
+      if (!t) return undefined;
+      const kind = Object.prototype.toString.call(t.data).slice(8, -1);
+      if (kind !== 'Float32Array' && kind !== 'Float64Array') return `expected a Float32Array or Float64Array, got ${kind}`;
+      return { data: Float64Array.from(t.data), shape: t.shape };
+    },
+  };
+}
+const floats: ReadonlySet<string> = new Set(['F32', 'F16', 'BF16', 'F64']);
+function fromFile(file: SafetensorsFile): Source {
+  return {
+    names: file.names,
+    get: (name) => {
+      if (!file.has(name)) return undefined;
+      const t = file.tensor(name);
+      return floats.has(t.dtype) ? { data: t.toFloat64(), shape: t.shape } : `expected dtype F32, F16, BF16 or F64, got ${t.dtype}`;
+    },
+  };
+}
+
+/** All that doesn't fit, in one error. @throws WeightsError SSM5004, SSM5005. */
+function readWeights(specs: readonly WeightSpec[], source: Source): Float64Array[] {
+  const problems: string[] = [];
+  const unused = new Set(source.names);
+  for (const s of specs) unused.delete(s.name);
+  const data = specs.map((spec) => {
+    const found = source.get(spec.name);
+    if (found === undefined) problems.push(`lacks \`${spec.name}\` ${shapeText(spec.shape)}${nearest(spec.name, unused)}`);
+    else if (typeof found === 'string') problems.push(`\`${spec.name}\`: ${found}`);
+    else if (!sameShape(spec.shape, found.shape)) problems.push(`\`${spec.name}\`: expected shape ${shapeText(spec.shape)}, got ${shapeText(found.shape)}`);
+    else return found.data;
+    return new Float64Array();
+  });
+  if (problems.length > 0) throw failure('SSM5004', { problems });
+  specs.forEach((spec, k) => {
+    const low = spec.low ?? -Infinity;
+    const high = spec.high ?? Infinity;
+    const values = data[k] as Float64Array;
+    const index = values.findIndex((v) => v < low || v > high);
+    if (index >= 0) throw failure('SSM5005', { name: spec.name, low, high, value: values[index] as number, index });
+  });
+  return data;
+}
+/** Equal, axes of size 1 aside. */
+function sameShape(want: readonly number[], got: readonly number[]): boolean {
+  const a = want.filter((n) => n !== 1);
+  const b = got.filter((n) => n !== 1);
+  return a.length === b.length && a.every((n, k) => n === b[k]);
+}
+
+/** The bytes of the constants, as runs need them. */
+export function computeConstants(manifest: Manifest, module: WebAssembly.Module, source: Source): Uint8Array {
+  const values = readWeights(manifest.weights, source);
+  const layout = loadLayout(manifest);
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  ensure(memory, layout.bytes);
+  const exports = instantiate(module, memory);
+  const doubles = new Float64Array(memory.buffer);
+  manifest.weights.forEach((w, k) => {
+    const { place } = w;
+    const at = (layout.addresses[place.buffer] as number) / 8 + place.offset;
+    for (let r = 0; r < place.runs; r++) doubles.set((values[k] as Float64Array).subarray(r * place.length, (r + 1) * place.length), at + r * place.stride);
+  });
+  for (const l of manifest.load) {
+    if (l.kind === 'inverse') {
+      const elements = l.count * l.size * l.size;
+      const view = (id: number): Float64Array => new Float64Array(memory.buffer, layout.addresses[id] as number, elements);
+      invert(view(l.from), view(l.to), l.count, l.size, l.name);
+    } else callKernel(l, exports, layout.addresses, {});
+  }
+  const { from, to } = constantsRange(manifest);
+  return new Uint8Array(memory.buffer.slice(from, to));
+}
+
+export function callKernel(l: Launch, exports: Exports, addresses: readonly number[], scalars: Readonly<Record<string, number>>): void {
+  if (l.kind !== 'kernel') return;
+  const f = exports[l.entry];
+  if (!f) throw failure('SSM5203', { why: `the module has no kernel ${l.entry}` });
+  f(...l.arguments.map((a) => ('buffer' in a ? (addresses[a.buffer] as number) : (scalars[a.scalar] ?? 0))));
+}
+export type { Exports };
