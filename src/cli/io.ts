@@ -1,0 +1,105 @@
+/** What commands touch of the world, so that tests can give them another. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pc from 'picocolors';
+import type { SourceHost } from '../check/index.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { jsonDiagnostic, plain, renderDiagnostic, summary, type Colours } from '../diagnostics/render.js';
+
+export interface Io {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly cwd: string;
+  readonly colour: boolean;
+  /** The error stream is a terminal: progress may be shown. */
+  readonly terminal: boolean;
+}
+/** The user's call is wrong: exit 2. */
+export class UsageError extends Error {}
+/** What the user gave is at fault: exit 1. */
+export class InputFault extends Error {}
+
+export const colours = (io: Io): Colours => (io.colour ? pc.createColors(true) : plain);
+
+/** The package's root, from dist/ or from source. */
+export function packageRoot(): string {
+  let at = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(at, 'grammar', 'std', 'linear.ssm'))) {
+    const up = dirname(at);
+    if (up === at) throw new Error('the standard library is missing from the package');
+    at = up;
+  }
+  return at;
+}
+let library: ReadonlyMap<string, string> | undefined;
+export function standardLibrary(): ReadonlyMap<string, string> {
+  const folder = join(packageRoot(), 'grammar', 'std');
+  library ??= new Map(readdirSync(folder).filter((f) => f.endsWith('.ssm')).sort().map((f) => [`std/${f}`, readFileSync(join(folder, f), 'utf8')]));
+  return library;
+}
+
+export interface Opened {
+  readonly host: SourceHost & { readonly seen: () => readonly string[] };
+  /** The spec's path as the compiler sees it. */
+  readonly entry: string;
+  readonly root: string;
+  /** SHA-256 of the spec and all it read, hex; after compiling. */
+  readonly hash: () => string;
+  readonly source: (file: string) => string | undefined;
+}
+/**
+ * Opens a spec. Its project's root, above which imports may not climb, is the nearest folder with a package.json or .git, else the
+ * spec's own.
+ */
+export function openSpec(path: string, io: Io): Opened {
+  const full = resolve(io.cwd, path);
+  if (!existsSync(full)) throw new InputFault(`can't find \`${path}\``);
+  let root = dirname(full);
+  for (let at = root; ; at = dirname(at)) {
+    if (existsSync(join(at, 'package.json')) || existsSync(join(at, '.git'))) { root = at; break; }
+    if (dirname(at) === at) break;
+  }
+  const texts = new Map<string, string>();
+  const read = (file: string): string | undefined => {
+    const known = texts.get(file);
+    if (known !== undefined) return known;
+    try {
+      const text = readFileSync(join(root, file), 'utf8');
+      texts.set(file, text);
+      return text;
+    } catch {
+      return undefined;
+    }
+  };
+  const std = standardLibrary();
+  const entry = relative(root, full).split(sep).join('/');
+  return {
+    entry, root, host: { read, std, seen: () => [...texts.keys()] }, source: (file) => texts.get(file) ?? std.get(file),
+    hash: () => {
+      const h = createHash('sha256');
+      read(entry);
+      for (const [file, text] of [...texts].sort(([a], [b]) => (a < b ? -1 : 1))) h.update(`${file}\0${text}\0`);
+      for (const [file, text] of std) h.update(`${file}\0${text}\0`);
+      return h.digest('hex');
+    },
+  };
+}
+
+/** Prints diagnostics on the error stream, or as JSON where asked; true if there is an error. */
+export function report(list: readonly Diagnostic[], opened: Opened, io: Io, json: boolean): boolean {
+  if (json) io.out(`${JSON.stringify({ diagnostics: list.map((d) => jsonDiagnostic(d, opened.source)) })}\n`);
+  else if (list.length > 0) {
+    for (const d of list) io.err(`${renderDiagnostic(d, opened.source, colours(io))}\n\n`);
+    io.err(`${summary(list)}\n`);
+  }
+  return list.some((d) => d.severity === 'error');
+}
+export function readBytes(path: string, what: string, io: Io): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(resolve(io.cwd, path)));
+  } catch (error) {
+    throw new InputFault(`can't read ${what} \`${path}\`: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

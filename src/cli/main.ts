@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/** The command line. Exit codes: 0 fine, 1 the input is at fault, 2 wrong usage, 3 a bug of ours. */
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { nearest } from '../check/names.js';
+import { SsmcError } from '../runtime/index.js';
+import { version } from '../version.js';
+import { checkCommand } from './check.js';
+import { helpText, parseCommand, type Command } from './command.js';
+import { compileCommand } from './compile.js';
+import { explainCommand } from './explain.js';
+import { InputFault, UsageError, type Io } from './io.js';
+import { runCommand } from './run.js';
+import { verifyCommand } from './verify.js';
+import { weightsCommand } from './weights.js';
+
+const commands: readonly Command[] = [compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand];
+
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    io.out(overview());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version') {
+    io.out(`${version}\n`);
+    return 0;
+  }
+  const command = commands.find((c) => c.name === name);
+  try {
+    if (!command) {
+      const near = nearest(name, commands.map((c) => c.name));
+      throw new UsageError(`there is no command \`${name}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`);
+    }
+    if (rest.includes('--help') || rest.includes('-h')) {
+      io.out(helpText(command));
+      return 0;
+    }
+    return await command.run(parseCommand(command, rest, nearest), io);
+  } catch (error) {
+    return failed(error, command, io);
+  }
+}
+function failed(error: unknown, command: Command | undefined, io: Io): number {
+  if (error instanceof UsageError) {
+    io.err(`ssmc: ${error.message}\n${command ? `usage: ssmc ${command.usage}\n` : 'see ssmc --help\n'}`);
+    return 2;
+  }
+  if (error instanceof InputFault || error instanceof SsmcError || (error instanceof Error && error.name === 'InterpretError')) {
+    io.err(`ssmc: ${error.message}\n`);
+    return 1;
+  }
+  io.err(`ssmc ${version}: a bug of ours: ${error instanceof Error ? error.message : String(error)}\nPlease report it with the spec; SSMC_DEBUG=1 shows where it happened.\n`);
+  if (process.env['SSMC_DEBUG'] === '1' && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
+  return 3;
+}
+function overview(): string {
+  return ['ssmc: a compiler for state-space models', '', ...commands.map((c) => `  ${c.usage.padEnd(52)} ${c.help.split('.')[0] ?? ''}`), '', 'ssmc COMMAND --help says more.', ''].join('\n');
+}
+
+function isMain(): boolean {
+  try {
+    return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+  } catch {
+    return false;
+  }
+}
+if (isMain()) {
+  process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? 0 : 3));
+  const colour = process.stderr.isTTY && !process.env['NO_COLOR'];
+  process.exitCode = await main(process.argv.slice(2), {
+    out: (t) => process.stdout.write(t), err: (t) => process.stderr.write(t), cwd: process.cwd(), colour, terminal: process.stderr.isTTY,
+  });
+}

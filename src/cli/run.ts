@@ -1,0 +1,49 @@
+/** `ssmc run`: a model on tensors of a file, without writing code. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { interpret } from '../interpreter/interpret.js';
+import { loadModel, writeSafetensors, type WritableTensor } from '../runtime/index.js';
+import { build } from './build.js';
+import { help, json, model, strategy, type Command } from './command.js';
+import { InputFault, UsageError } from './io.js';
+import { inputDoubles, openTensors, runModel, weightDoubles } from './tensors.js';
+
+export const runCommand: Command = {
+  name: 'run', usage: 'run SPEC --weights W --input X --output Y',
+  help: 'Runs a model: inputs are float32 tensors [batch, time, features] of a safetensors file, by name; outputs are written to another.',
+  options: {
+    weights: { type: 'string', value: 'FILE', help: 'safetensors file of the parameters' },
+    input: { type: 'string', value: 'FILE', help: 'safetensors file of the inputs' },
+    output: { type: 'string', value: 'FILE', help: 'safetensors file to write' },
+    device: { type: 'string', value: 'NAME', help: 'auto (default), wasm, or interpreter: float64, slow, the meaning itself', choices: ['auto', 'wasm', 'interpreter'] },
+    trace: { type: 'string', multiple: true, value: 'PATH', help: 'also a definition or state, by its path (interpreter only)' },
+    lengths: { type: 'string', value: 'N,N,…', help: 'steps of each row of the batch' },
+    finite: { type: 'boolean', help: 'refuse inputs that hold NaN or infinities' },
+    relaxed: { type: 'boolean', help: 'relaxed SIMD, where the engine has it' },
+    strategy, model, json, help,
+  },
+  run: async (args, io) => {
+    for (const need of ['input', 'output'] as const) if (args.text(need) === undefined) throw new UsageError(`--${need} is missing`);
+    const device = args.text('device') ?? 'auto';
+    if (args.texts('trace').length > 0 && device !== 'interpreter') throw new UsageError('--trace needs --device interpreter');
+    const built = build(args, io, { relaxed: args.flag('relaxed') }, true);
+    if (!built) return 1;
+    const { manifest } = built.module;
+    const weightsPath = args.text('weights');
+    if (weightsPath === undefined && manifest.weights.length > 0) throw new InputFault(`the model has ${manifest.weights.length} parameters: give --weights, or make some with \`ssmc weights ${args.spec()} --init 0 --out weights.safetensors\``);
+    const weights = weightsPath === undefined ? undefined : openTensors(weightsPath, 'weights', io);
+    const inputs = inputDoubles(openTensors(args.text('input') as string, 'inputs', io), built.program);
+    const lengths = args.text('lengths')?.split(',').map(Number);
+    const out = new Map<string, WritableTensor>();
+    // The runtime's checks of weights and inputs hold for every device.
+    const loaded = await loadModel(manifest, { wasm: built.module.wasm, ...(built.module.relaxed ? { relaxed: built.module.relaxed } : {}) }, { ...(weights ? { weights } : {}), finite: args.flag('finite') });
+    if (device === 'interpreter') {
+      const result = interpret(built.program, weights ? weightDoubles(weights, manifest) : new Map(), inputs, { ...(lengths ? { lengths } : {}), trace: args.texts('trace') });
+      for (const [name, t] of result.outputs) out.set(name, t);
+      for (const [name, t] of result.traces) out.set(name, t);
+    } else for (const [name, t] of await runModel(loaded, inputs, lengths)) out.set(name, t);
+    writeFileSync(resolve(io.cwd, args.text('output') as string), writeSafetensors(out));
+    if (args.flag('json')) io.out(`${JSON.stringify({ device: device === 'auto' ? 'wasm' : device, outputs: Object.fromEntries([...out].map(([n, t]) => [n, t.shape])) })}\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,59 @@
+/** Tensors of files and commands, in the forms that the interpreter and the runtime take. */
+import { readSafetensors, type Model, type SafetensorsFile, type TensorInput, type TensorTree } from '../runtime/index.js';
+import type { Program } from '../ir/program.js';
+import type { Manifest } from '../runtime/manifest.js';
+import { InputFault, readBytes, type Io } from './io.js';
+
+export interface Doubles {
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+export function openTensors(path: string, what: string, io: Io): SafetensorsFile {
+  return readSafetensors(readBytes(path, what, io));
+}
+/** A file's tensors that the model takes; unknown ones are left alone, missing ones named by whoever runs. */
+export function inputDoubles(file: SafetensorsFile, program: Program): Map<string, Doubles> {
+  const out = new Map<string, Doubles>();
+  for (const port of program.inputs) for (const t of port.tensors) {
+    const stored = stem(file, t.name);
+    if (stored === undefined) throw new InputFault(`the input file lacks \`${t.name}\`; it has ${file.names.map((n) => `\`${n}\``).join(', ')}`);
+    const found = file.tensor(stored);
+    const extra = (program.definitions[port.def]?.time ? 2 : 1);
+    if (found.shape.length !== t.shape.length + extra || t.shape.some((n, k) => found.shape[k + extra] !== n)) {
+      throw new InputFault(`input \`${t.name}\`: expected shape [batch${extra === 2 ? ', time' : ''}${t.shape.map((n) => `, ${n}`).join('')}], got [${found.shape.join(', ')}]`);
+    }
+    if (found.shape.slice(0, extra).some((n) => n === 0)) throw new InputFault(`input \`${t.name}\`: length 0`);
+    out.set(t.name, { shape: found.shape, data: found.toFloat64() });
+  }
+  return out;
+}
+/** Files may prefix inputs by `input.`. */
+function stem(file: SafetensorsFile, name: string): string | undefined {
+  return file.has(name) ? name : file.has(`input.${name}`) ? `input.${name}` : undefined;
+}
+export function weightDoubles(file: SafetensorsFile, manifest: Manifest): Map<string, Doubles> {
+  return new Map(manifest.weights.filter((w) => file.has(w.name)).map((w) => [w.name, { shape: w.shape, data: file.tensor(w.name).toFloat64() }]));
+}
+export async function runModel(model: Model, inputs: ReadonlyMap<string, Doubles>, lengths: readonly number[] | undefined): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
+  const tree: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const spec of model.manifest.inputs) {
+    const given = inputs.get(spec.name);
+    if (!given) continue;
+    let at = tree;
+    for (const part of spec.path.slice(0, -1)) at = (at[part] ??= Object.create(null)) as Record<string, unknown>;
+    at[spec.path.at(-1) ?? spec.name] = { shape: given.shape, data: Float32Array.from(given.data) };
+  }
+  const out = await model.run(tree as TensorTree<TensorInput>, lengths ? { lengths } : {});
+  return new Map(model.manifest.outputs.map((o) => [o.name, o.path.reduce<unknown>((x, p) => (x as Record<string, unknown>)[p], out) as { shape: readonly number[]; data: Float32Array }]));
+}
+/** max|y − y64| / max|y64|. */
+export function normwise(y: ArrayLike<number>, reference: ArrayLike<number>): number {
+  let error = 0;
+  let size = 0;
+  for (let i = 0; i < reference.length; i++) {
+    const d = Math.abs((y[i] as number) - (reference[i] as number));
+    error = Number.isNaN(d) ? Infinity : Math.max(error, d);
+    size = Math.max(size, Math.abs(reference[i] as number));
+  }
+  return size === 0 ? error : error / size;
+}

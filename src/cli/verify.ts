@@ -1,0 +1,54 @@
+/** `ssmc verify`: every device against the float64 interpreter. */
+import { initialise } from '../interpreter/initialise.js';
+import { interpret } from '../interpreter/interpret.js';
+import { loadModel } from '../runtime/index.js';
+import { build } from './build.js';
+import { help, json, model, strategy, type Command } from './command.js';
+import { normwise, openTensors, runModel, weightDoubles, type Doubles } from './tensors.js';
+
+/** The tolerance of float32: max|y − y64| / max|y64|. */
+export const TOLERANCE = 1e-5;
+
+export const verifyCommand: Command = {
+  name: 'verify', usage: 'verify SPEC [--weights W]',
+  help: `Runs a spec on random inputs on every device, and holds the answers against the float64 interpreter: at most ${TOLERANCE} normwise.`,
+  options: {
+    weights: { type: 'string', value: 'FILE', help: 'parameters (default: initialised at random)' },
+    steps: { type: 'string', value: 'N', help: 'length of the sequences (default 50)' },
+    batch: { type: 'string', value: 'N', help: 'rows of the batch (default 2)' },
+    seed: { type: 'string', value: 'N', help: 'of weights and inputs (default 0)' },
+    strategy, model, json, help,
+  },
+  run: async (args, io) => {
+    const steps = args.count('steps', 50);
+    const batch = args.count('batch', 2);
+    const seed = args.count('seed', 0, 0);
+    const built = build(args, io, {}, true);
+    if (!built) return 1;
+    const path = args.text('weights');
+    const weights: ReadonlyMap<string, Doubles> = path === undefined ? rounded(initialise(built.program, seed)) : weightDoubles(openTensors(path, 'weights', io), built.module.manifest);
+    const inputs = randomInputs(built.module.manifest.inputs, batch, steps, seed);
+    const loaded = await loadModel(built.module.manifest, { wasm: built.module.wasm }, { weights: Object.fromEntries(weights) });
+    const reference = interpret(built.program, weights, inputs).outputs;
+    const rows = [...(await runModel(loaded, inputs, undefined))].map(([output, t]) => ({ device: 'wasm', output, error: normwise(t.data, reference.get(output)?.data ?? []) }));
+    const failed = rows.some((r) => !(r.error <= TOLERANCE));
+    if (args.flag('json')) io.out(`${JSON.stringify({ tolerance: TOLERANCE, steps, batch, results: rows })}\n`);
+    else for (const r of rows) io.out(`${r.device}  ${r.output}  ${r.error.toExponential(2)}${r.error <= TOLERANCE ? '' : `  over ${TOLERANCE}`}\n`);
+    return failed ? 1 : 0;
+  },
+};
+/** Weights as a float32 file would hold them: storage is not what is verified. */
+function rounded(weights: ReadonlyMap<string, Doubles>): Map<string, Doubles> {
+  return new Map([...weights].map(([n, t]) => [n, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));
+}
+function randomInputs(specs: readonly { readonly name: string; readonly time: boolean; readonly shape: readonly number[] }[], batch: number, steps: number, seed: number): Map<string, Doubles> {
+  let state = (seed * 2654435761 + 12345) >>> 0 || 1;
+  const next = (): number => {
+    state ^= state << 13; state >>>= 0; state ^= state >>> 17; state ^= state << 5; state >>>= 0;
+    return state / 2 ** 31 - 1;
+  };
+  return new Map(specs.map((s) => {
+    const shape = [batch, ...(s.time ? [steps] : []), ...s.shape];
+    return [s.name, { shape, data: Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => Math.fround(next())) }];
+  }));
+}

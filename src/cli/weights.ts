@@ -1,0 +1,60 @@
+/** `ssmc weights`: what a spec asks for; make it, or hold a file against it. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { nearest } from '../check/names.js';
+import { initialise } from '../interpreter/initialise.js';
+import type { Initialiser } from '../ir/program.js';
+import { printExpr } from '../ir/print-program.js';
+import { writeSafetensors } from '../runtime/index.js';
+import { build } from './build.js';
+import { help, json, model, type Command } from './command.js';
+import { UsageError } from './io.js';
+import { openTensors } from './tensors.js';
+
+export const weightsCommand: Command = {
+  name: 'weights', usage: 'weights SPEC [--init SEED --out F | --check F]',
+  help: 'Lists the tensors that a spec asks for, with their shapes and initialisers; writes them initialised; or holds a file against them.',
+  options: {
+    init: { type: 'string', value: 'SEED', help: 'initialise them from this seed' },
+    out: { type: 'string', value: 'FILE', help: 'where to write them (float32)' },
+    check: { type: 'string', value: 'FILE', help: 'compare a safetensors file with them' },
+    model, json, help,
+  },
+  run: (args, io) => {
+    const built = build(args, io, {}, true);
+    if (!built) return 1;
+    const { weights } = built.module.manifest;
+    const check = args.text('check');
+    if (args.text('init') !== undefined) {
+      const out = args.text('out');
+      if (out === undefined) throw new UsageError('--init needs --out');
+      const made = initialise(built.program, args.count('init', 0, 0));
+      writeFileSync(resolve(io.cwd, out), writeSafetensors(new Map([...made].map(([n, t]) => [n, { shape: t.shape, data: Float32Array.from(t.data) }]))));
+      return 0;
+    }
+    if (check !== undefined) {
+      const file = openTensors(check, 'weights', io);
+      const wanted = new Set(weights.map((w) => w.name));
+      const spare = file.names.filter((n) => !wanted.has(n));
+      const squeeze = (s: readonly number[]): string => s.filter((n) => n !== 1).join('×');
+      const missing = weights.filter((w) => !file.has(w.name)).map((w) => ({ name: w.name, shape: w.shape, nearest: nearest(w.name, spare) ?? null }));
+      const wrong = weights.filter((w) => file.has(w.name) && squeeze(file.tensor(w.name).shape) !== squeeze(w.shape)).map((w) => ({ name: w.name, want: w.shape, got: file.tensor(w.name).shape }));
+      if (args.flag('json')) io.out(`${JSON.stringify({ missing, wrong, extra: spare })}\n`);
+      else {
+        for (const m of missing) io.out(`missing ${m.name} [${m.shape.join(', ')}]${m.nearest === null ? '' : `; nearest: ${m.nearest}`}\n`);
+        for (const w of wrong) io.out(`shape of ${w.name}: expected [${w.want.join(', ')}], got [${w.got.join(', ')}]\n`);
+        for (const n of spare) io.out(`not asked for: ${n}\n`);
+      }
+      return missing.length + wrong.length > 0 ? 1 : 0;
+    }
+    const inits = new Map(built.program.definitions.flatMap((d) => (d.kind === 'param' ? d.pieces.map((p) => [p.name, d.init ? initText(built.program, d.init) : '0'] as const) : [])));
+    if (args.flag('json')) io.out(`${JSON.stringify(weights.map((w) => ({ name: w.name, shape: w.shape, init: inits.get(w.name) ?? '0' })))}\n`);
+    else for (const w of weights) io.out(`${w.name}  [${w.shape.join(', ')}]  ${inits.get(w.name) ?? '0'}\n`);
+    return 0;
+  },
+};
+function initText(program: Parameters<typeof printExpr>[0], i: Initialiser): string {
+  if (i.kind === 'expr') return printExpr(program, i.expr);
+  if (i.kind === 'map') return `${i.op}(${initText(program, i.of)})`;
+  return `${i.kind}(${Number(i.a.toPrecision(6))}, ${Number(i.b.toPrecision(6))})`;
+}
