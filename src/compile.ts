@@ -13,7 +13,7 @@ import { chooseStrategies } from './passes/choose-strategy.js';
 import { extractTimeReductions } from './passes/extract-time-reductions.js';
 import { fuse } from './passes/fuse.js';
 import {
-  base2, collapseCoupling, hoistLoadTime, increment, meansToSums, mergeContractions, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
+  base2, collapseCoupling, hoistLoadTime, increment, meansToSums, mergeContractions, reassociate, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
 } from './passes/index.js';
 import { buildManifest } from './passes/schedule/build-manifest.js';
 import { schedule, type Schedule } from './passes/schedule/schedule.js';
@@ -35,6 +35,7 @@ export const passes: readonly Pass[] = [
   extractTimeReductions,
   base2,
   hoistLoadTime,
+  reassociate,
 ];
 
 export interface CompileOptions {

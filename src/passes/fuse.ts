@@ -73,6 +73,7 @@ class Fusion {
   readonly #phase: Map<DefinitionId, 'load' | 'begin' | 'step' | 'finish'>;
   readonly #outputs: ReadonlySet<DefinitionId>;
   readonly #inlined = new Set<DefinitionId>();
+  readonly #draftOf = new Map<DefinitionId, Draft>();
   /** The component (recurrence) of each run-time definition. */
   #component = new Map<DefinitionId, number>();
   #recurrent = new Set<DefinitionId>();
@@ -207,7 +208,7 @@ class Fusion {
 
   stages(whole: boolean): Stage[] {
     const drafts: Draft[] = [];
-    const draftOf = new Map<DefinitionId, Draft>();
+    const draftOf = this.#draftOf;
     const place = (draft: Draft): void => { drafts.push(draft); for (const id of draft.members) draftOf.set(id, draft); };
     const order = components(this.#live().map((d) => d.id), (id) => dependencies(this.#def(id)));
     for (const group of order) {
@@ -468,7 +469,7 @@ class Fusion {
       visitExpr(d.body, (e) => {
         if (e.kind !== 'read' || !e.time) return;
         const low = affineRange(e.time).low;
-        const own = this.#recurrent.has(e.def) && this.#component.get(e.def) === this.#component.get(d.id);
+        const own = this.#recurrent.has(e.def) && this.#draftOf.get(e.def) === this.#draftOf.get(d.id);
         if (low < 0 && !own) for (const id of this.#throughStacks(e.def)) depth.set(id, Math.max(depth.get(id) ?? 0, -low));
       });
     }

@@ -5,6 +5,7 @@ export { hoistLoadTime } from './hoist-load-time.js';
 export { increment } from './increment.js';
 export { mergeContractions } from './merge-contractions.js';
 export type { Pass } from './pass.js';
+export { reassociate } from './reassociate.js';
 export { meansToSums, simplify } from './simplify.js';
 export { splitComplex } from './split-complex.js';
 export { splitRagged } from './split-ragged.js';
