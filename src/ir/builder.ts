@@ -26,7 +26,7 @@ export class Builder {
   read(def: DefinitionId, type: Type, at: readonly Affine[], time?: Affine): Expr {
     const canonical = at.map(normalAffine);
     const offset = time && normalAffine(time);
-    const key = `r${def}(${offset ? affineKey(offset) : ''};${canonical.map(affineKey).join(',')})`;
+    const key = `r${def}:${type}(${offset ? affineKey(offset) : ''};${canonical.map(affineKey).join(',')})`;
     return this.#intern(key, type, { kind: 'read', def, at: canonical, ...(offset ? { time: offset } : {}) });
   }
   unary(op: UnaryOp, arg: Expr): Expr {

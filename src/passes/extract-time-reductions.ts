@@ -36,8 +36,8 @@ export const extractTimeReductions: Pass = {
       });
     for (let k = 0; k < program.definitions.length; k++) {
       const d = program.definitions[k] as Definition;
-      if (d.kind !== 'equation' || d.time) continue;
-      if (d.body.kind === 'reduce' && d.body.over === 'time' && d.body.op !== 'mean') continue;
+      if (d.kind !== 'equation') continue;
+      if (!d.time && d.body.kind === 'reduce' && d.body.over === 'time' && d.body.op !== 'mean') continue;
       const body = extract(d, d.body);
       if (body !== d.body) definitions[k] = { ...d, body };
     }

@@ -219,7 +219,7 @@ class Fusion {
     }
     this.#joinRows(drafts, draftOf);
     const alive = drafts.filter((d) => d.members.length > 0);
-    return this.#ordered(alive).map((d) => this.#finish(d, whole));
+    return this.#ordered(alive, whole).map((d) => this.#finish(d, whole));
   }
 
   /** The group, and what has to be or may be computed with it. */
@@ -346,7 +346,7 @@ class Fusion {
       && !isContraction(reader, this.#phase) && this.#readsNow(reader, [d.id]) && size(reader) >= size(d);
   }
 
-  #ordered(drafts: readonly Draft[]): Draft[] {
+  #ordered(drafts: readonly Draft[], whole: boolean): Draft[] {
     const draftOf = new Map<DefinitionId, Draft>();
     for (const d of drafts) for (const id of d.members) draftOf.set(id, d);
     const done = new Set<Draft>();
@@ -361,7 +361,8 @@ class Fusion {
       out.push(d);
     };
     for (const d of drafts) visit(d);
-    const rank = { load: 0, begin: 1, step: 2, finish: 3 } as const;
+    // Where time isn't cut, what needs the whole sequence takes its place among the steps' stages.
+    const rank = { load: 0, begin: 1, step: 2, finish: whole ? 2 : 3 } as const;
     const phaseOf = (d: Draft): number => rank[this.#phase.get(d.members[0] as DefinitionId) ?? 'step'];
     return out.map((d, k) => ({ d, k })).sort((x, y) => phaseOf(x.d) - phaseOf(y.d) || x.k - y.k).map((x) => x.d);
   }

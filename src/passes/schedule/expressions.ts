@@ -186,7 +186,7 @@ export class Expressions {
     const sums: (Task & { accumulate: { name: string; op: ReduceOp; mask: Value | undefined } })[] = [];
     for (const t of tasks) (('accumulate' in t) ? sums.push(t as (typeof sums)[number]) : plain.push(t));
     const pending = new Map<string, Reduction>();
-    for (const t of sums) this.#collect(t.body, t.env, pending);
+    for (const t of tasks) if (t.inner.length === 0) this.#collect(t.body, t.env, pending);
     if (pending.size > 0 || plain.some((t) => t.inner.length > 0)) {
       this.run([...sums.map((t): Task => ({ ...t, inner: [], sink: (v) => this.#accumulate(t.accumulate, v) })), ...plain]);
       return;

@@ -1,0 +1,67 @@
+/**
+ * What a benchmark is made of: contests, and the contestants that do the same work side by side. Who is absent says why; who is
+ * present is checked against float64 before any clock starts.
+ */
+
+export interface Contestant {
+  readonly name: string;
+  /** Sets up outside the clock: builds, loads, packs weights. Throws `Unavailable` where its tools are missing. */
+  prepare(): Promise<Ready>;
+}
+export interface Ready {
+  /** One pass over the work. Milliseconds, where the contestant runs in a process of its own and reads its own clock. */
+  run(): number | void | Promise<number | void>;
+  /** Normwise error of what `run` computes: max|y − y64| / max|y64|. Called before the first timed run. */
+  error?(): number | Promise<number>;
+  close?(): void | Promise<void>;
+}
+
+/** A peer that can't take part here: no compiler, no PyTorch. The message says so. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+}
+
+/** `peer`'s time over `ours` must be at least this. A value below 1 allows us to be that much slower. */
+export interface Goal {
+  readonly peer: string;
+  readonly ours: string;
+  readonly atLeast: number;
+}
+export interface Contest {
+  /** What `--only` matches. */
+  readonly name: string;
+  readonly title: string;
+  readonly contestants: readonly Contestant[];
+  /** Ratios are to this contestant's time. */
+  readonly ours: string;
+  readonly goals: readonly Goal[];
+  /** Floating-point operations of a run, where GFLOP/s mean something. */
+  readonly flops?: number;
+  /** Normwise errors above this disqualify. */
+  readonly tolerance?: number;
+}
+
+export interface Row {
+  readonly name: string;
+  /** Minimum over rounds. Absent when skipped. */
+  readonly ms?: number;
+  /** This row's time over ours. */
+  readonly ratio?: number;
+  readonly error?: number;
+  readonly gflops?: number;
+  readonly skipped?: string;
+}
+export interface GoalResult {
+  readonly text: string;
+  readonly want: number;
+  readonly got?: number;
+  readonly met?: boolean;
+}
+export interface ContestResult {
+  readonly name: string;
+  readonly title: string;
+  readonly rounds: number;
+  readonly rows: readonly Row[];
+  readonly goals: readonly GoalResult[];
+  readonly notes: readonly string[];
+}
