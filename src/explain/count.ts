@@ -122,7 +122,7 @@ function bounds(stmts: readonly Stmt[]): ReadonlySet<string> {
   for (const s of stmts) {
     if (s.kind === 'int') {
       const all = new Set(names(s.value));
-      for (const n of [...all]) for (const m of ints.get(n) ?? []) all.add(m);
+      for (const n of Array.from(all)) for (const m of ints.get(n) ?? []) all.add(m);
       ints.set(s.name, all);
     } else if (s.kind === 'for') {
       add(s.from);

@@ -184,7 +184,7 @@ export function freeIndices(root: Expr): ReadonlySet<Index> {
       free.delete(e.over);
       if (e.over.governor) free.add(e.over.governor);
     }
-    for (const i of [...free]) if (i.governor) free.add(i.governor);
+    for (const i of Array.from(free)) if (i.governor) free.add(i.governor);
     memo.set(e, free);
     return free;
   };

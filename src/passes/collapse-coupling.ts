@@ -54,7 +54,7 @@ function collapse(defs: Definition[], group: readonly DefinitionId[], b: Builder
     }
   }
   if (images.size === 0) return;
-  for (const d of [...defs]) {
+  for (const d of defs.slice()) {
     if (d.kind !== 'equation' || !group.includes(d.id)) continue;
     defs[d.id] = { ...d, body: mapExpr(b, d.body, (e) => images.get(e) ?? e) };
   }

@@ -57,6 +57,8 @@ class Gain {
   readonly #intervals: Intervals;
   readonly #b: Builder;
   readonly #active = new Set<DefinitionId>();
+  /** Inside a definition of the last step: the states it reads are the last ones. */
+  #past = false;
   constructor(program: Program, group: readonly DefinitionId[], intervals: Intervals, b: Builder) {
     this.#program = program;
     this.#group = new Set(group);
@@ -83,8 +85,16 @@ class Gain {
   }
   #read(e: Extract<Expr, { kind: 'read' }>): number {
     if (!this.#group.has(e.def)) return 0;
-    if (e.time && (e.time.constant !== 0 || e.time.terms.length > 0)) return 1;
     const d = this.#program.definitions[e.def] as Definition;
+    const past = e.time !== undefined && (e.time.constant !== 0 || e.time.terms.length > 0);
+    if (d.kind === 'equation' && d.state && (past || this.#past)) return 1;
+    if (past && !this.#past) {
+      // What isn't a state itself is made of the states of its own step.
+      this.#past = true;
+      const g = this.#read({ ...e, time: { constant: 0, terms: [] } });
+      this.#past = false;
+      return g;
+    }
     if (this.#active.has(e.def) || d.kind !== 'equation') return Infinity;
     this.#active.add(e.def);
     const g = this.of(d.body);

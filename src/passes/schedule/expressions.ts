@@ -184,7 +184,10 @@ export class Expressions {
   #body(tasks: readonly Task[]): void {
     const plain: Task[] = [];
     const sums: (Task & { accumulate: { name: string; op: ReduceOp; mask: Value | undefined } })[] = [];
-    for (const t of tasks) (('accumulate' in t) ? sums.push(t as (typeof sums)[number]) : plain.push(t));
+    for (const t of tasks) {
+      if ('accumulate' in t) sums.push(t as (typeof sums)[number]);
+      else plain.push(t);
+    }
     const pending = new Map<string, Reduction>();
     for (const t of tasks) if (t.inner.length === 0) this.#collect(t.body, t.env, pending);
     if (pending.size > 0 || plain.some((t) => t.inner.length > 0)) {

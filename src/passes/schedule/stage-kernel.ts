@@ -101,7 +101,8 @@ class StageKernel {
     const stage = this.#stage;
     if (this.#load) this.#domain(this.#envs.root(int(0)), (env) => this.#x.run(this.#tasks(env)));
     else if (stage.phase === 'begin' || stage.phase === 'finish' || !this.#inTime()) this.#flat(this.#inTime() ? this.#scalar('R') : this.#scalar('B'));
-    else if (stage.order === 'flat') this.#needsSequence() ? this.#perStep() : this.#flat(this.#scalar('R'));
+    else if (stage.order === 'flat' && this.#needsSequence()) this.#perStep();
+    else if (stage.order === 'flat') this.#flat(this.#scalar('R'));
     else this.#sequences();
     return this.#finish(name);
   }
