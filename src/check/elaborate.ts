@@ -64,6 +64,7 @@ export class Elaborator {
       lookup: (name, scope) => this.#lookup(name, scope),
       typeOf: (def) => this.#typeOf(def),
       auxiliary: (suffix, span, indices, time, body) => this.#auxiliary(suffix, span, indices, time, body),
+      isBlock: (name) => this.#place?.file.blocks.get(name)?.declaration.kind === 'block',
       inverse: (span, indices, matrix) => this.#inverse(span, indices, matrix),
     });
   }

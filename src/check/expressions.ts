@@ -20,11 +20,14 @@ export interface Definitions {
   readonly typeOf: (def: DefinitionId) => Type | undefined;
   /** A definition of its own for a part of an expression. */
   readonly auxiliary: (suffix: string, span: Span, indices: readonly Index[], time: boolean, body: Expr) => DefinitionId;
+  readonly isBlock: (name: string) => boolean;
   readonly inverse: (span: Span, indices: readonly Index[], matrix: DefinitionId) => DefinitionId;
 }
 
 const unary: ReadonlySet<string> = new Set<UnaryOp>(['exp', 'expm1', 'log', 'sqrt', 'rsqrt', 'sigmoid', 'silu', 'softplus', 'relu', 'gelu', 'tanh', 'sin', 'cos', 'abs', 'floor', 'ceil', 're', 'im', 'conj']);
 const complexFunctions: ReadonlySet<string> = new Set(['exp', 'abs', 're', 'im', 'conj']);
+/** Draws for initialisers: alone on the right side of a parameter. */
+const random: ReadonlySet<string> = new Set(['uniform', 'loguniform', 'normal', 'inverse_softplus']);
 const reductions: ReadonlySet<string> = new Set(['sum', 'mean', 'max', 'min', 'last']);
 export const functionNames: readonly string[] = [...unary, 'min', 'max', 'where', 'complex', 'size'];
 
@@ -277,6 +280,14 @@ export class Expressions {
     if (name === 'size') {
       const value = constantValue(e, scope, this.#diagnostics);
       return value === undefined ? undefined : b.const(value);
+    }
+    if (this.#defs.isBlock(name)) {
+      this.#diagnostics.error('SSM2025', e.span, { block: name });
+      return undefined;
+    }
+    if (random.has(name)) {
+      this.#diagnostics.error('SSM2032', e.span, { what: `an expression around \`${name}\`` });
+      return undefined;
     }
     if (!functionNames.includes(name)) {
       this.#diagnostics.error('SSM2020', e.callee.span, { name, near: nearest(name, functionNames) });

@@ -23,6 +23,9 @@ export function chooseStrategies(graph: StageGraph, builder: Builder, wanted: 'a
       const d = first && graph.program.definitions[first.def];
       if (d) diagnostics.error('SSM4101', d.span, { state: d.name, why: obstacle });
     }
+    const notAffine = obstacle?.includes('not affine') === true;
+    const named = stage.states[0] && graph.program.definitions[stage.states[0].def];
+    if (notAffine && named) diagnostics.warning('SSM3301', named.span, { state: named.name, why: obstacle ?? '' });
     if (wanted === 'step') return { ...stage, strategy: { name: 'step', why: ASKED } };
     if (obstacle !== undefined) return { ...stage, strategy: { name: 'step', why: obstacle } };
     return { ...stage, strategy: { name: 'serial', why: 'one thread runs its channels on the lanes; chunks would double the arithmetic' } };

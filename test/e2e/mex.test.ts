@@ -15,6 +15,7 @@ describe.each([['coupled', 'mex'], ['independent', 'mex-independent']] as const)
   const parity = readSafetensors(data(`parity-${kind}.safetensors`));
   const logits = parity.tensor('logits_f64').toFloat64();
   const inputs = Object.fromEntries(modalities.map((m) => { const t = parity.tensor(`input.${m}`); return [m, { data: t.toFloat32(), shape: t.shape }]; }));
+  const dataOf = (m: (typeof modalities)[number]): Float32Array => parity.tensor(`input.${m}`).toFloat32();
   let compiled: Compilation;
   let model: Model;
   beforeAll(async () => {
@@ -51,7 +52,7 @@ describe.each([['coupled', 'mex'], ['independent', 'mex-independent']] as const)
       let at = 0;
       let last = new Float32Array();
       for (const steps of pieces) {
-        const piece = Object.fromEntries(modalities.map((m) => { const f = widths[m]; return [m, (inputs[m]?.data as Float32Array).slice(at * f, (at + steps) * f)]; }));
+        const piece = Object.fromEntries(modalities.map((m) => { const f = widths[m]; return [m, dataOf(m).slice(at * f, (at + steps) * f)]; }));
         last = ((await stream.push(piece)) as unknown as { logits: { data: Float32Array<ArrayBuffer> } }).logits.data;
         at += steps;
         if (at === 21) {
@@ -62,7 +63,7 @@ describe.each([['coupled', 'mex'], ['independent', 'mex-independent']] as const)
       }
       expect([...last]).toEqual([...whole.subarray(0, 7)]);
     }
-    const row = Object.fromEntries(modalities.map((m) => { const f = widths[m]; return [m, (inputs[m]?.data as Float32Array).slice(64 * f, 128 * f)]; }));
+    const row = Object.fromEntries(modalities.map((m) => { const f = widths[m]; return [m, dataOf(m).slice(64 * f, 128 * f)]; }));
     expect([...(await run(model, row))]).toEqual([...whole.subarray(7, 14)]);
   });
   it('ends each row at its own length', async () => {
@@ -71,7 +72,7 @@ describe.each([['coupled', 'mex'], ['independent', 'mex-independent']] as const)
     const padded = await run(model, inputs, { lengths });
     for (let b = 0; b < rows; b++) {
       const n = lengths[b] as number;
-      const alone = Object.fromEntries(modalities.map((m) => { const f = widths[m]; return [m, (inputs[m]?.data as Float32Array).slice(b * 64 * f, (b * 64 + n) * f)]; }));
+      const alone = Object.fromEntries(modalities.map((m) => { const f = widths[m]; return [m, dataOf(m).slice(b * 64 * f, (b * 64 + n) * f)]; }));
       expect([...padded.subarray(b * 7, b * 7 + 7)]).toEqual([...(await run(model, alone))]);
     }
   });

@@ -1,0 +1,62 @@
+// What the C++ peers share: the input file, the clock and the protocol of lines (see src/bench/peer-process.ts).
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <vector>
+
+struct Problem {
+  int32_t steps, channels, states, modalities;
+  std::vector<float> dt, u, B, C, A, y;
+};
+
+inline void need(bool fine, const char *what) {
+  if (!fine) { std::fprintf(stderr, "%s\n", what); std::exit(1); }
+}
+
+inline std::vector<float> floats(FILE *file, size_t count) {
+  std::vector<float> values(count);
+  need(std::fread(values.data(), sizeof(float), count, file) == count, "input file too short");
+  return values;
+}
+
+inline Problem readProblem(const char *path) {
+  FILE *file = std::fopen(path, "rb");
+  need(file, "no input file");
+  Problem p;
+  need(std::fread(&p.steps, sizeof(int32_t), 4, file) == 4, "input file too short");
+  const size_t rows = size_t(p.steps) * p.modalities;
+  p.dt = floats(file, rows * p.channels);
+  p.u = floats(file, rows * p.channels);
+  p.B = floats(file, rows * p.states);
+  p.C = floats(file, rows * p.states);
+  p.A = floats(file, size_t(p.modalities) * p.channels * p.states);
+  p.y.resize(rows * p.channels);
+  std::fclose(file);
+  return p;
+}
+
+inline double milliseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1e3 + now.tv_nsec * 1e-6;
+}
+
+template <class Run> int serve(const std::vector<float> &result, const char *path, Run run) {
+  char line[64];
+  while (std::fgets(line, sizeof line, stdin)) {
+    if (!std::strncmp(line, "run", 3)) {
+      const double start = milliseconds();
+      run();
+      std::printf("%.6f\n", milliseconds() - start);
+    } else {
+      FILE *file = std::fopen(path, "wb");
+      need(file && std::fwrite(result.data(), sizeof(float), result.size(), file) == result.size() && !std::fclose(file), "can't write the result");
+      std::puts("saved");
+    }
+    std::fflush(stdout);
+  }
+  return 0;
+}
