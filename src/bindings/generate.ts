@@ -66,7 +66,7 @@ function write(file: SourceFile, manifest: Manifest, name: string, options: Gene
   cls.addMethod({ name: 'dispose', returnType: 'void', docs: doc('Frees its memory.'), statements: 'this.#model.dispose();' });
   file.addTypeAlias({ name: `${name}Stream`, isExported: true, type: `Omit<Stream, "push"> & { push(inputs: ${name}Inputs): Promise<${name}Outputs> }` });
   // Engines without Symbol.dispose get the method all the same where they have the symbol later.
-  file.addStatements(`if (typeof Symbol.dispose === "symbol") Object.defineProperty(${name}.prototype, Symbol.dispose, { value: ${name}.prototype.dispose });`);
+  file.addStatements(`const dispose = (Symbol as { readonly dispose?: symbol }).dispose;\nif (dispose) Object.defineProperty(${name}.prototype, dispose, { value: ${name}.prototype.dispose });`);
 }
 
 interface Node {

@@ -38,7 +38,14 @@ export function bindingTimes(program: Program): BindingTimes {
   };
   for (const d of defs) phase.set(d.id, phaseOf(d.id));
   for (const d of defs) {
-    if (!d.time || d.kind !== 'equation') continue;
+    if (d.kind !== 'equation') continue;
+    visitExpr(d.body, (e) => {
+      if (e.kind !== 'reduce' || e.over !== 'time') return;
+      visitExpr(e.body, (r) => {
+        if (r.kind === 'read' && phase.get(r.def) === 'finish') wholeSequence ??= `\`${d.name}\` reads \`${(defs[r.def] as Definition).name}\` at every step, which needs the whole sequence`;
+      });
+    });
+    if (!d.time) continue;
     if (d.state?.direction === 'backward') wholeSequence ??= `\`${d.name}\` runs backward in time`;
     for (const dep of dependencies(d)) {
       if (phase.get(dep) === 'finish') wholeSequence ??= `\`${d.name}\` reads \`${(defs[dep] as Definition).name}\`, which needs the whole sequence`;

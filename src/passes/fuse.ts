@@ -235,7 +235,7 @@ class Fusion {
       const current = this.#domainClasses(members);
       for (const id of descendants) {
         const d = this.#def(id);
-        if (members.includes(id) || d.kind !== 'equation' || !d.time || this.#recurrent.has(id)) continue;
+        if (members.includes(id) || this.#draftOf.has(id) || d.kind !== 'equation' || !d.time || this.#recurrent.has(id)) continue;
         const direct = [...dependencies(d)];
         if (direct.some((dep) => descendants.has(dep) && !members.includes(dep))) continue;
         if (!direct.some((dep) => members.includes(dep)) || !this.#readsKept(d, members, group)) continue;
