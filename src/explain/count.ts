@@ -17,7 +17,7 @@ export interface Sizes {
 
 /** Functions, by how many exponentials or logarithms each needs. */
 const exponentials: Readonly<Record<string, number>> = {
-  exp: 1, exp2: 1, expm1: 1, exp2m1: 1, exp2_decay: 1, exp2m1_decay: 1, log: 1, sin: 1, cos: 1, tanh: 1, sigmoid: 1, silu: 1, softplus: 2, gelu: 1,
+  exp: 1, exp2: 1, expm1: 1, exp2m1: 1, exp2_decay: 1, exp2m1_decay: 1, log: 1, log1p: 1, sin: 1, cos: 1, tanh: 1, sigmoid: 1, silu: 1, softplus: 2, gelu: 1,
 };
 
 export function countKernel(kernel: Kernel, sizes: Sizes, lanes: number): Counts {

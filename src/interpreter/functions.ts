@@ -54,6 +54,7 @@ export const realUnary: { readonly [K in UnaryOp]: (x: number) => number } = {
   not: (x) => (x === 0 ? 1 : 0),
   exp: (x) => Math.exp(x),
   expm1: (x) => Math.expm1(x),
+  log1p: (x) => Math.log1p(x),
   exp2: (x) => 2 ** x,
   exp2m1,
   log: (x) => Math.log(x),

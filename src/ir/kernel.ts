@@ -23,7 +23,7 @@ export type Cond =
 export type KernelUnary =
   | 'neg' | 'abs' | 'sqrt' | 'floor' | 'ceil'
   /** Full range, within 3 ulp, NaN and infinities kept, gradual underflow. */
-  | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'log' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt'
+  | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'log' | 'log1p' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt'
   /** Arguments at most 0 (proved), results below 2^-100 are 0: the decay of a scan. exp2m1_decay(x) = 2^x - 1, relative accuracy, same range. */
   | 'exp2_decay' | 'exp2m1_decay'
   /** Of masks. */

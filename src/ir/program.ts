@@ -41,7 +41,7 @@ export interface Affine {
 export type Type = 'real' | 'complex' | 'bool';
 
 export type UnaryOp =
-  | 'neg' | 'not' | 'exp' | 'expm1' | 'exp2' | 'exp2m1' | 'log' | 'sqrt' | 'rsqrt' | 'sigmoid' | 'silu' | 'softplus' | 'relu' | 'gelu' | 'tanh'
+  | 'neg' | 'not' | 'exp' | 'expm1' | 'exp2' | 'exp2m1' | 'log' | 'log1p' | 'sqrt' | 'rsqrt' | 'sigmoid' | 'silu' | 'softplus' | 'relu' | 'gelu' | 'tanh'
   | 'sin' | 'cos' | 'abs' | 'floor' | 'ceil' | 're' | 'im' | 'conj';
 export type BinaryOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'lt' | 'le' | 'eq' | 'ne' | 'and' | 'or' | 'complex';

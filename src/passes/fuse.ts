@@ -51,7 +51,7 @@ function broadcastLoadTimeOutputs(program: Program, b: Builder): Program {
   return { ...program, definitions, outputs };
 }
 
-const expensive = new Set(['exp', 'expm1', 'exp2', 'exp2m1', 'log', 'sqrt', 'rsqrt', 'sigmoid', 'silu', 'softplus', 'gelu', 'tanh', 'sin', 'cos']);
+const expensive = new Set(['exp', 'expm1', 'exp2', 'exp2m1', 'log', 'log1p', 'sqrt', 'rsqrt', 'sigmoid', 'silu', 'softplus', 'gelu', 'tanh', 'sin', 'cos']);
 
 /** Operations of an expression; Infinity where it reduces. */
 function cost(root: Expr): number {

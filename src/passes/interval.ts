@@ -78,6 +78,7 @@ export class Intervals {
       case 'exp2': return monotone((x) => 2 ** x)(a);
       case 'exp2m1': return monotone((x) => Math.expm1(x * Math.LN2))(a);
       case 'log': return monotone(Math.log)(clamp(a, 0, Infinity));
+      case 'log1p': return monotone(Math.log1p)(clamp(a, -1, Infinity));
       case 'sqrt': return monotone(Math.sqrt)(clamp(a, 0, Infinity));
       case 'rsqrt': return { low: 1 / Math.sqrt(Math.max(0, a.high)), high: 1 / Math.sqrt(Math.max(0, a.low)) };
       case 'sigmoid': return monotone(sigmoid)(a);

@@ -9,7 +9,7 @@ import { factors, mapBodies, product, type Pass } from './pass.js';
 type Rule<K extends Expr['kind']> = (e: ExprOf<K>, b: Builder) => Expr | undefined;
 /** The first rule that fires replaces the node; the result is simplified again. */
 export const rules: { readonly [K in Expr['kind']]?: readonly Rule<K>[] } = {
-  unary: [foldUnary, doubleNegation, realParts],
+  unary: [foldUnary, doubleNegation, realParts, logOfOnePlus],
   binary: [foldBinary, neutral, negations, gatherConstants],
   power: [(e, b) => (e.exponent === 1 ? e.base : e.base.kind === 'const' ? b.const(e.base.value ** e.exponent) : undefined)],
   select: [(e) => (e.then === e.else ? e.then : undefined)],
@@ -46,6 +46,11 @@ function foldUnary(e: ExprOf<'unary'>, b: Builder): Expr | undefined {
 }
 function doubleNegation(e: ExprOf<'unary'>): Expr | undefined {
   return e.op === 'neg' && e.arg.kind === 'unary' && e.arg.op === 'neg' ? e.arg.arg : undefined;
+}
+/** log(1 + x): for small x the sum would lose what the logarithm is made of. */
+function logOfOnePlus(e: ExprOf<'unary'>, b: Builder): Expr | undefined {
+  if (e.op !== 'log' || e.arg.type !== 'real' || e.arg.kind !== 'binary' || e.arg.op !== 'add') return undefined;
+  return isConst(e.arg.left, 1) ? b.unary('log1p', e.arg.right) : isConst(e.arg.right, 1) ? b.unary('log1p', e.arg.left) : undefined;
 }
 function realParts(e: ExprOf<'unary'>, b: Builder): Expr | undefined {
   if (e.arg.type !== 'real') return undefined;

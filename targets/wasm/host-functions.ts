@@ -11,7 +11,7 @@ export function emitHostFunction(a: Assembler, name: KernelUnary, callee: (name:
   const call = (f: HostFunction): void => a.call(callee(f));
   const x = a.keep('f64');
   switch (name) {
-    case 'exp': case 'expm1': case 'log': case 'sin': case 'cos': case 'tanh': case 'exp2':
+    case 'exp': case 'expm1': case 'log': case 'log1p': case 'sin': case 'cos': case 'tanh': case 'exp2':
       a.get(x);
       call(name);
       return;

@@ -18,6 +18,7 @@ const cases: readonly Case[] = [
   { name: 'expm1', of: Math.expm1, ulp: 3 },
   { name: 'exp2m1', of: (x) => Math.expm1(x * Math.LN2), ulp: 3 },
   { name: 'log', of: Math.log, ulp: 3, domain: (x) => x >= 0 },
+  { name: 'log1p', of: Math.log1p, ulp: 3, domain: (x) => x > -1 },
   { name: 'softplus', of: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), ulp: 8 },
   { name: 'sigmoid', of: (x) => 1 / (1 + Math.exp(-x)), ulp: 8 },
   { name: 'silu', of: (x) => x / (1 + Math.exp(-x)), relative: 1e-6, domain: (x) => x > -80 },

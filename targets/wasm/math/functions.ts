@@ -115,6 +115,11 @@ function log(a: Assembler, x: V): V {
   // Finite positive numbers are what the formula is for; 0, negatives, infinity and NaN are not.
   return pick(and(gt(x, num(0)), lt(x, num(Infinity))), value, special);
 }
+/** Near 0 the polynomial on x itself; elsewhere 1 + x loses nothing that matters. */
+function log1p(a: Assembler, x: V): V {
+  const small = keep(a, and(gt(x, num(Math.SQRT1_2 - 1)), lt(x, num(Math.SQRT2 - 1))));
+  return pick(small, keep(a, log1pSmall(a, x)), keep(a, log(a, keep(a, add(x, num(1))))));
+}
 /** max(x, 0) + log(1 + e^−|x|); where e^−|x| > √2 − 1 as ln 2 + log(1 + (u − 1)/2). */
 function softplus(a: Assembler, x: V): V {
   const u = keep(a, exp(a, keep(a, neg(abs(x)))));
@@ -157,7 +162,7 @@ function gelu(a: Assembler, x: V): V {
 
 /** Functions of one vector, made once per module and called. */
 export const functions = {
-  exp, exp2, expm1, exp2m1, log, softplus, sigmoid, silu, tanh, gelu,
+  exp, exp2, expm1, exp2m1, log, log1p, softplus, sigmoid, silu, tanh, gelu,
   sin: (a: Assembler, x: V): V => trigonometric(a, x, 0),
   cos: (a: Assembler, x: V): V => trigonometric(a, x, 1),
   rsqrt: (_: Assembler, x: V): V => div(num(1), sqrt(x)),
