@@ -7,6 +7,7 @@ export type Maker = (w: Writer) => void;
 const pointwise: readonly ((x: string, bound: number, w: Writer) => readonly [text: string, bound: number, feature: string])[] = [
   (x, b) => [`exp(-abs(${x})) * ${x}`, Math.min(b, 1), 'exp'],
   (x) => [`exp(tanh(${x}))`, 2.8, 'exp'],
+  (x) => [`expm1(0.1 * sin(${x}))`, 0.2, 'expm1'],
   (x, b) => [`log(1 + ${x}^2)`, Math.log(1 + b * b), 'log'],
   (x, b) => [`sqrt(abs(${x}) + 0.5)`, Math.sqrt(b + 0.5), 'sqrt'],
   (x) => [`rsqrt(${x}^2 + 0.7) * ${x}`, 1, 'rsqrt'],
@@ -122,6 +123,42 @@ const window: Maker = (w) => {
   const sum = `sum(${k}: ${weights} * ${w.read(v, { t: time })})`;
   w.define(v, w.chance(0.5) ? `silu(${sum} + ${w.param(v.axes, -0.5, 0.5)})` : sum, 2 * v.size);
 };
+/** Positions other than a plain index: backwards, every other one, and steps further apart. */
+const positions: Maker = (w) => {
+  const v = w.source();
+  const [a] = v.axes as [string];
+  const kind = w.pick(['reverse', 'stride', 'dilate', 'slice']);
+  w.note(kind);
+  if (kind === 'reverse') {
+    w.define(v, `0.5 * ${w.read(v)} + 0.5 * ${w.read(v, { [a]: `size(${a}) - 1 - ${a}` })}`, v.size);
+  } else if (kind === 'dilate') {
+    const k = w.axis('k', 4);
+    const weights = w.weights([...v.axes, k], k);
+    w.define(v, `sum(${k}: ${weights} * ${w.read(v, { t: `t - 2 * ${k}` })})`, 2 * v.size);
+  } else {
+    const half = w.name('q');
+    w.sizes.set(half, Math.ceil(w.size(a) / 2));
+    w.declarations.push(`axis ${half} = ${w.size(half)}`);
+    w.define({ ...v, axes: [half] }, w.read(v, { [a]: kind === 'stride' ? `${w.size(a) % 2 ? '' : '1 + '}2 * ${half}` : `${half} + ${w.size(a) - w.size(half)}` }), v.size);
+  }
+};
+/** A mixture of all steps with weights that sum to 1. */
+const attention: Maker = (w) => {
+  const v = w.source();
+  const [a] = v.axes as [string];
+  w.note('softmax-time');
+  const score = w.define({ ...v, axes: [] }, `sum(${a}: ${w.param([a], -0.8, 0.8)} * ${w.read(v)})`, v.size);
+  w.define({ ...v, time: false }, `sum(t: softmax(t: ${w.read(score)}) * ${w.read(v)})`, v.size);
+};
+/** All pairs of an axis with itself. */
+const pairs: Maker = (w) => {
+  const v = w.source();
+  const [a] = v.axes as [string];
+  const [i, j] = [w.second(a), w.second(a)];
+  w.note('two-binders');
+  const weights = w.param([i, j], -0.5, 0.5);
+  w.define({ ...v, axes: [] }, `sum(${i}, ${j}: ${weights} * ${w.read(v, { [a]: i })} * ${w.read(v, { [a]: j })}) / size(${a})^2`, v.size ** 2);
+};
 /** A discretised transition (I − A/8)⁻¹(I + A/8), applied to the axis at each step. */
 const inverse: Maker = (w) => {
   const v = w.source();
@@ -174,25 +211,32 @@ const bare: Maker = (w) => {
 const library: Maker = (w) => {
   const v = w.tame(w.source());
   const [a] = v.axes as [string];
-  const use = (block: string, call: string): void => {
+  const use = (block: string, options = '', shape: Omit<Value, 'name' | 'size'> = v): void => {
     w.note(`std-${block}`);
     w.imports.add(block);
     const y = w.name('y');
-    w.lines.push(`${y} = ${call} as ${block.toLowerCase()}_${y}`);
+    w.lines.push(`${y} = ${block}(${v.name}${options}) as ${block.toLowerCase()}_${y}`);
     w.equations++;
-    const result: Value = { ...v, name: y, size: 4 };
+    const result: Value = { ...shape, name: y, size: 4 };
     w.define(result, `0.5 * ${w.read(result)}`, 4);
   };
-  const kind = w.pick(v.modal ? ['LayerNorm', 'RmsNorm', 'Linear', 'CoupledMamba', 'Mamba'] : ['LayerNorm', 'RmsNorm', 'Linear', 'Mamba']);
+  const state = w.random.integer(1, 5);
+  const plain = ['LayerNorm', 'RmsNorm', 'Linear', 'Mlp', 'Embed', 'Standardize', 'Mamba', 'Mamba', 'MaxPool', 'MeanPool', 'LastPool'];
+  const kind = w.pick([...plain, ...(v.modal ? ['CoupledMamba', 'CoupledMamba', 'CoupledMamba', 'Fusion'] : [])]);
   switch (kind) {
-    case 'Linear': return use('Linear', `Linear(${v.name}, out = size(${a}))`);
-    case 'Mamba': return use('Mamba', `Mamba(${v.name}, state = ${w.random.integer(1, 5)}, expand = ${w.random.integer(1, 2)})`);
-    case 'CoupledMamba': return use('CoupledMamba', `CoupledMamba(${v.name}, state = ${w.random.integer(1, 5)}, expand = 1, coupling = ${w.pick(['mean', 'softmax', 'none'])})`);
-    default: return use(kind, `${kind}(${v.name})`);
+    case 'Linear': return use(kind, `, out = size(${a})`);
+    case 'Embed': return use(kind, `, width = size(${a})`);
+    case 'Mlp': return use(kind, `, hidden = ${w.random.integer(1, 6)}, out = size(${a})`);
+    case 'Mamba': return use(kind, `, state = ${state}, expand = ${w.random.integer(1, 2)}, kernel = ${w.random.integer(1, 5)}`);
+    // With several modalities `sum` and `full` grow without bound.
+    case 'CoupledMamba': return use(kind, `, state = ${state}, expand = 1, coupling = ${w.pick(['mean', 'softmax', 'none', ...(w.members.length === 1 ? ['sum', 'full'] : [])])}`);
+    case 'MaxPool': case 'MeanPool': case 'LastPool': return use(kind, '', { ...v, time: false });
+    case 'Fusion': return use(kind, '', { ...v, modal: false });
+    default: return use(kind);
   }
 };
 
 export const makers: readonly Maker[] = [
-  applyPointwise, applyPointwise, combine, contraction, indexValues, reduceAxis, reduceModalities, reduceTime, timeInsideTime, softmax,
-  normalise, shift, window, window, inverse, block, bare, library,
+  applyPointwise, applyPointwise, applyPointwise, applyPointwise, combine, contraction, contraction, indexValues, reduceAxis, reduceModalities, reduceTime, timeInsideTime, softmax,
+  normalise, shift, window, window, positions, attention, pairs, inverse, block, bare, library, library,
 ];

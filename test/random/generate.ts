@@ -43,6 +43,11 @@ function declare(w: Writer): void {
     w.declarations.push(`modalities m = ${w.members.map((name) => `${name}[${w.random.integer(1, 7)}]`).join(', ')}`, `axis c = ${w.size('c')}`, 'input signal[t, m, f]');
     w.lines.push('param embed.weight[m, c, f] = uniform(-0.5, 0.5)');
     w.define({ time: true, modal: true, axes: ['c'] }, 'sum(f: embed.weight[m, c, f] * signal[t, m, f])', 3);
+    if (w.chance(0.3)) {
+      w.note('ragged-reduction');
+      const [x] = w.values as [(typeof w.values)[number]];
+      w.define(x, `${w.read(x)} + ${w.pick(['mean', 'max', 'sum', 'last'])}(f: tanh(signal[t, m, f]))`, 5);
+    }
   } else {
     w.note('modal-input');
     w.declarations.push(`modalities m = ${w.members.join(', ')}`, `axis c = ${w.size('c')}`, 'input signal[t, m, c]');
@@ -53,6 +58,11 @@ function declare(w: Writer): void {
     w.declarations.push('input mask[t, m]');
     const [x] = w.values as [(typeof w.values)[number]];
     w.define(x, `mask[t, m] * ${w.read(x)}`, 4);
+  }
+  const [first] = w.values as [(typeof w.values)[number]];
+  if (w.chance(0.2) && (first.name === 'x' || first.name === 'signal')) {
+    w.note('where-input'); // inputs have the same bits on every device, so comparing them is safe
+    w.define(first, `where(${w.read(first)} > 0.25, ${w.read(first)}, 0.1 * ${w.read(first)} + 0.2)`, 2);
   }
   if (w.chance(0.25)) {
     w.note('input-without-time');

@@ -110,13 +110,41 @@ const mutual: Maker = (w) => {
   const v = w.source();
   const [h, g] = [w.name('h'), w.name('g')];
   const at = (time: string): string => list(w.indices(v).map((i) => (i === 't' ? time : i)));
+  const backward = w.chance(0.25);
+  const before = at(backward ? 't + 1' : 't - 1');
+  if (backward) w.note('mutual-backward');
   const now = w.chance(0.5);
   if (now) w.note('mutual-same-step');
   const scale = w.param(v.axes, 0.1, 0.5);
-  w.lines.push(`state ${h}${at('t')} = ${scale} * ${h}${at('t - 1')} + 0.3 * ${g}${at('t - 1')} + ${w.read(v)}`);
-  w.lines.push(`state ${g}${at('t')} = 0.4 * ${g}${at('t - 1')} - 0.5 * ${h}${at(now ? 't' : 't - 1')}`);
+  if (w.chance(0.3)) w.lines.push(`initial ${g}${list(w.indices({ ...v, time: false }))} = ${w.number(-1, 1)}`);
+  w.lines.push(`state ${h}${at('t')} = ${scale} * ${h}${before} + 0.3 * ${g}${before} + ${w.read(v)}`);
+  w.lines.push(`state ${g}${at('t')} = 0.4 * ${g}${before} - 0.5 * ${h}${now ? at('t') : before}`);
   w.equations += 2;
   w.values.push({ ...v, name: h, size: 4 * v.size }, { ...v, name: g, size: 4 * v.size });
+};
+/** A gate that is no state itself but reads one: a group with an equation between. */
+const gated: Maker = (w) => {
+  w.note('gated');
+  const v = w.source();
+  const [h, z] = [w.name('h'), w.name('z')];
+  const [d] = v.axes as [string];
+  const j = w.second(d);
+  const at = (time: string, last: string): string => list([...w.indices(v).slice(0, -1).map((i) => (i === 't' ? time : i)), last]);
+  const bound = Number((0.5 / w.size(d)).toFixed(2));
+  const u = w.param([...w.perhapsModal(v), d, j], -bound, bound);
+  w.lines.push(`${z}${at('t', d)} = sigmoid(${w.read(v)} + sum(${j}: ${u} * ${h}${at('t - 1', j)}))`);
+  w.lines.push(`state ${h}${at('t', d)} = ${z}${at('t', d)} * ${h}${at('t - 1', d)} + (1 - ${z}${at('t', d)}) * tanh(${w.read(v)})`);
+  w.equations += 2;
+  w.values.push({ ...v, name: h, size: 1 });
+};
+/** A state that reads a window of its own past. */
+const windowed: Maker = (w) => {
+  w.note('windowed-state');
+  const v = w.source();
+  const k = w.axis('k', 4);
+  const bound = Number((0.8 / w.size(k)).toFixed(2));
+  const weights = w.param([...v.axes, k], -bound, bound);
+  readOut(w, state(w, v, (past) => `sum(${k}: ${weights} * ${past().replace('t - 1', `t - 1 - ${k}`).replace('t + 1', `t + 1 + ${k}`)}) + ${w.read(v)}`, 5 * v.size));
 };
 const notAffine: Maker = (w) => {
   w.note('not-affine');
@@ -143,11 +171,16 @@ const complexDiagonal: Maker = (w) => {
   const at = (time: string): string => list([time, ...own]);
   const b = w.param([n], -1, 1);
   w.lines.push(`${a}[${n}] = exp(complex(-exp(${raw}), ${w.number(0.2, 1)} * ${n}))`);
-  w.lines.push(`state ${h}${at('t')} = ${a}[${n}] * ${h}${at(backward ? 't + 1' : 't - 1')} + complex(${b}, 0.3) * ${w.read(v)}`);
+  const before = at(backward ? 't + 1' : 't - 1');
+  const mixed = v.modal && w.chance(0.4);
+  if (mixed) w.note('complex-coupled');
+  const i = mixed ? w.second('m') : 'm';
+  const past = mixed ? `mean(${i}: ${h}${before.replace('m,', `${i},`)})` : `${h}${before}`;
+  w.lines.push(`state ${h}${at('t')} = ${a}[${n}] * ${past} + complex(${b}, 0.3) * ${w.read(v)}`);
   w.equations += 2;
   const c = w.param([n], -1, 1);
   const text = w.pick([`re(sum(${n}: ${c} * ${h}${at('t')}))`, `sum(${n}: im(conj(${h}${at('t')}) * complex(${c}, 0.5)))`, `sum(${n}: ${c} * re(${h}${at('t')}) - im(${h}${at('t')}))`]);
   w.define(v, text, 10 * v.size);
 };
 
-export const stateMakers: readonly Maker[] = [diagonal, diagonal, diagonal, coupled, coupled, coupled, dense, secondOrder, mutual, notAffine, complexDiagonal];
+export const stateMakers: readonly Maker[] = [diagonal, diagonal, diagonal, coupled, coupled, coupled, dense, secondOrder, windowed, mutual, gated, notAffine, complexDiagonal];
