@@ -15,6 +15,8 @@ export interface Io {
   readonly colour: boolean;
   /** The error stream is a terminal: progress may be shown. */
   readonly terminal: boolean;
+  /** All of standard input; the process's own where this is absent. */
+  readonly stdin?: () => Uint8Array;
 }
 /** The user's call is wrong: exit 2. */
 export class UsageError extends Error {}
@@ -89,9 +91,13 @@ export function openSpec(path: string, io: Io): Opened {
 
 /** Prints diagnostics on the error stream, or as JSON where asked; true if there is an error. */
 export function report(list: readonly Diagnostic[], opened: Opened, io: Io, json: boolean): boolean {
-  if (json) io.out(`${JSON.stringify({ diagnostics: list.map((d) => jsonDiagnostic(d, opened.source)) })}\n`);
+  return reportWith(list, opened.source, io, json ? {} : undefined);
+}
+/** The same with sources from elsewhere. `json` is what else the object holds; without it the report is for people. */
+export function reportWith(list: readonly Diagnostic[], source: (file: string) => string | undefined, io: Io, json?: object): boolean {
+  if (json) io.out(`${JSON.stringify({ diagnostics: list.map((d) => jsonDiagnostic(d, source)), ...json })}\n`);
   else if (list.length > 0) {
-    for (const d of list) io.err(`${renderDiagnostic(d, opened.source, colours(io))}\n\n`);
+    for (const d of list) io.err(`${renderDiagnostic(d, source, colours(io))}\n\n`);
     io.err(`${summary(list)}\n`);
   }
   return list.some((d) => d.severity === 'error');

@@ -4,8 +4,8 @@
  * ones, whenever the process is killed. Files that no entry needs any more are removed at the end.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
 export interface Output {
   /** The file that is imported, and files that must be replaced with it. */
@@ -36,6 +36,19 @@ function replace(folder: string, name: string, bytes: Uint8Array, checkpoint: (s
   checkpoint(`written ${name}`);
   renameSync(temporary, join(folder, name));
   checkpoint(`renamed ${name}`);
+}
+/** One file, replaced at once: whoever reads it sees the old text or the new. Its permissions stay; of a link, what it points at is replaced. */
+export function replaceFile(path: string, text: string): void {
+  const file = realpathSync(path);
+  const temporary = join(dirname(file), `.ssmc-${process.pid}-${basename(file)}`);
+  try {
+    writeFileSync(temporary, text, { flush: true, mode: statSync(file).mode });
+    chmodSync(temporary, statSync(file).mode);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 /** The folder holds just these files already. */
 export function isCurrent(folder: string, output: Output): boolean {
