@@ -122,10 +122,21 @@ export function computeConstants(manifest: Manifest, module: WebAssembly.Module,
       const elements = l.count * l.size * l.size;
       const view = (id: number): Float64Array => new Float64Array(memory.buffer, layout.addresses[id] as number, elements);
       invert(view(l.from), view(l.to), l.count, l.size, l.name);
+    } else if (l.kind === 'pack') {
+      pack(l, new Float64Array(memory.buffer, layout.addresses[l.from]), new Float32Array(memory.buffer, layout.addresses[l.to]));
     } else callKernel(l, exports, layout.addresses, {});
   }
   const { from, to } = constantsRange(manifest);
   return new Uint8Array(memory.buffer.slice(from, to));
+}
+
+function pack({ offset, dimensions }: Extract<Launch, { kind: 'pack' }>, from: Float64Array, to: Float32Array): void {
+  const rest = (k: number, at: number, into: number): void => {
+    const d = dimensions[k];
+    if (!d) to[into] = from[at] as number;
+    else for (let i = 0; i < d[0]; i++) rest(k + 1, at + i * d[1], into + Math.floor(i / d[3]) * d[2] + (i % d[3]));
+  };
+  rest(0, offset, 0);
 }
 
 export function callKernel(l: Launch, exports: Exports, addresses: readonly number[], scalars: Readonly<Record<string, number>>): void {

@@ -34,6 +34,11 @@ export type Launch =
   | { readonly kind: 'kernel'; readonly entry: string; readonly arguments: readonly LaunchArgument[] }
   /** `count` matrices of size×size, row-major float64: to = inverse of from. Load time only. A singular one is an error. */
   | { readonly kind: 'inverse'; readonly from: BufferId; readonly to: BufferId; readonly count: number; readonly size: number; readonly name: string }
+  /**
+   * Float64 elements rounded to float32, in another order: to[Σ place(i_k)] = from[offset + Σ i_k · step_k], for every i_k below size_k, with
+   * place(i) = ⌊i / tile_k⌋ · stride_k + i mod tile_k. Load time only.
+   */
+  | { readonly kind: 'pack'; readonly from: BufferId; readonly to: BufferId; readonly offset: number; readonly dimensions: readonly (readonly [size: number, step: number, stride: number, tile: number])[] }
   /** carry[b] = the last `depth` rows of (carry[b] ++ rows[b][0..length_b)): what the next tile reads of the past. */
   | { readonly kind: 'history'; readonly rows: BufferId; readonly carry: BufferId; readonly depth: number };
 

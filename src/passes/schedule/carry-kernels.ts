@@ -1,44 +1,13 @@
-/** Small kernels around the stages: packing constants at load time, and the past that a sequence begins with. */
+/** Small kernels around the stages: carries between chunks, and the past that a sequence begins with. */
 import type { BufferParameter, Int, Kernel, Value } from '../../ir/kernel.js';
 import type { DefinitionOf, Index } from '../../ir/program.js';
 import { loadConstant } from './access.js';
 import { Expressions } from './expressions.js';
-import { iadd, imin, imul, int, ivar } from './ints.js';
-import type { Layout, PackedConstant, StateStorage } from './layout.js';
+import { iadd, imul, int, ivar } from './ints.js';
+import type { Layout, StateStorage } from './layout.js';
 import { CHUNK, LENGTHS } from './limits.js';
 import { Envs, type Env } from './places.js';
 import { Writer } from './writer.js';
-
-/** Copies a load-time definition into the order in which a run-time kernel reads it, rounded to float32. */
-export function packKernel(packed: PackedConstant, entry: string, layout: Layout): Kernel {
-  const w = new Writer([packed.buffer], []);
-  const source = layout.of(packed.def);
-  const rest = (k: number, values: readonly Int[], to: Int): void => {
-    const d = packed.dimensions[k];
-    if (d?.tile !== undefined) {
-      const { tile, size, stride } = d;
-      w.loop('tile', int(0), int(Math.ceil(size / tile)), 1, {}, (j) =>
-        w.loop('l', int(0), imin(int(tile), iadd(int(size), imul(j, -tile))), 1, {}, (l) =>
-          rest(k + 1, [...values, iadd(imul(j, tile), l)], iadd(to, imul(j, stride), l))));
-    } else if (d) {
-      w.loop('i', int(0), int(d.size), 1, {}, (i) => rest(k + 1, [...values, i], iadd(to, imul(i, d.stride))));
-    } else {
-      const from = packed.at.reduce((sum: Int, a, p) => {
-        const stride = source.strides[p] as number;
-        return a.coefficients.reduce((s: Int, c, q) => iadd(s, imul(values[q] as Int, c * stride)), iadd(sum, int(a.constant * stride)));
-      }, int(source.offset));
-      w.store(packed.buffer, to, { kind: 'load', buffer: source.buffer, at: from, access: 'uniform' }, 'one');
-    }
-  };
-  rest(0, [], int(0));
-  return {
-    name: entry, precision: 'f64', body: w.body,
-    parameters: [
-      { kind: 'buffer', name: source.buffer, element: 'f64', access: 'read' },
-      { kind: 'buffer', name: packed.buffer, element: 'f32', access: 'write' },
-    ],
-  };
-}
 
 /** The state that each chunk starts with: S ← S + (Q·S + F) from one chunk to the next. */
 export function chunkCarryKernel(state: StateStorage, layout: Layout, entry: string, lanes: number): Kernel {

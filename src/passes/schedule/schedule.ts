@@ -7,16 +7,19 @@ import type { Builder } from '../../ir/builder.js';
 import { linearStep } from '../linear-step.js';
 import { bindingTimes } from '../binding-times.js';
 import { Signs } from '../sign.js';
-import { beginHistoryKernel, chunkCarryKernel, packKernel } from './carry-kernels.js';
+import { beginHistoryKernel, chunkCarryKernel } from './carry-kernels.js';
 import { Layout } from './layout.js';
 import { LENGTHS } from './limits.js';
 import { planRows } from './memory.js';
+import { packLaunch } from './pack.js';
 import type { Machine } from './shape.js';
+import { SharedKernels } from './share-kernels.js';
 import { beginKernel, stageKernel, stateStorages } from './stage-kernel.js';
 
 export interface Schedule {
+  /** What is to be emitted: stages whose kernels differ only in their buffers share one. */
   readonly kernels: readonly Kernel[];
-  /** The kernel of each stage that has one. */
+  /** The kernel of each stage that has one, with the stage's own buffers. */
   readonly kernelOf: ReadonlyMap<Stage, Kernel>;
   readonly layout: Layout;
   readonly buffers: readonly BufferSpec[];
@@ -39,7 +42,8 @@ class Scheduler {
   readonly #layout: Layout;
   readonly #machine: Machine;
   readonly #signs: Signs;
-  readonly #kernels: Kernel[] = [];
+  readonly #shared = new SharedKernels();
+  #count = 0;
   readonly #kernelOf = new Map<Stage, Kernel>();
 
   readonly #builder: Builder;
@@ -74,24 +78,20 @@ class Scheduler {
       launches.load.push(this.#launch(kernel));
     });
     for (const i of inverses) if (i.at >= staged.load.length) launches.load.push(i.launch);
-    for (const packed of layout.packed) {
-      const kernel = packKernel(packed, `pack${this.#kernels.length}`, layout);
-      this.#kernels.push(kernel);
-      launches.load.push(this.#launch(kernel));
-    }
+    launches.load.push(...layout.packed.map((packed) => packLaunch(packed, layout)));
     launches.begin.push(...begins, ...staged.begin.map((s) => this.#launch(s.kernel)));
     launches.finish.push(...staged.finish.map((s) => this.#launch(s.kernel)));
     launches.step.push(...this.#steps(staged.step.map((s) => s.kernel)));
     const outputs = new Set(program.outputs.map((o) => layout.of(o.def).buffer));
     const inputs = new Set(program.inputs.map((i) => layout.of(i.def).buffer));
     planRows(layout, [...staged.step, ...staged.finish].map((s) => s.kernel), inputs, outputs);
-    return { kernels: this.#kernels, kernelOf: this.#kernelOf, layout, buffers: layout.buffers, launches };
+    return { kernels: this.#shared.kernels, kernelOf: this.#kernelOf, layout, buffers: layout.buffers, launches };
   }
 
   #stage(stage: Stage): Kernel[] {
     const machine = stage.phase === 'load' ? host : this.#machine;
     const made: Kernel[] = [];
-    const add = (kernel: Kernel): void => { this.#kernels.push(kernel); made.push(kernel); };
+    const add = (kernel: Kernel): void => { this.#shared.of(kernel); made.push(kernel); };
     const linear = stage.strategy?.name === 'chunked' ? linearStep(stage, this.#builder) : undefined;
     if (linear && typeof linear !== 'string') {
       add(stageKernel(stage, this.#entry(stage, 'summary'), this.#layout, machine, this.#signs, { kind: 'summary', linear }));
@@ -102,12 +102,12 @@ class Scheduler {
     return made;
   }
   #entry(stage: Stage, part = ''): string {
-    return `k${this.#kernels.length}_${stage.name.replace(/[^A-Za-z0-9]/g, '_')}${part && `_${part}`}`;
+    return `k${this.#count++}_${stage.name.replace(/[^A-Za-z0-9]/g, '_')}${part && `_${part}`}`;
   }
   #launch(kernel: Kernel): Launch {
     const args = kernel.parameters.map((p): LaunchArgument =>
       p.kind === 'scalar' ? { scalar: p.name.slice(1) as 'B' | 'T' | 'R' | 't0' } : p.name === LENGTHS ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
-    return { kind: 'kernel', entry: kernel.name, arguments: args };
+    return { kind: 'kernel', entry: this.#shared.of(kernel).name, arguments: args };
   }
   /** Each past is moved on once its last reader of this tile is done. */
   #steps(kernels: readonly Kernel[]): Launch[] {
@@ -124,14 +124,12 @@ class Scheduler {
   #begins(): Launch[] {
     const out: Launch[] = [];
     const add = (kernel: Kernel | undefined): void => {
-      if (!kernel) return;
-      this.#kernels.push(kernel);
-      out.push(this.#launch(kernel));
+      if (kernel) out.push(this.#launch(kernel));
     };
-    for (const stage of this.#graph.stages) add(beginKernel(stage, `begin${this.#kernels.length}`, this.#layout, this.#machine, this.#signs));
+    for (const stage of this.#graph.stages) add(beginKernel(stage, `begin${this.#count++}`, this.#layout, this.#machine, this.#signs));
     for (const [buffer, h] of this.#layout.histories) {
       const d = this.#graph.program.definitions[h.def];
-      if (d?.kind === 'equation') add(beginHistoryKernel(buffer, h.depth, d, `begin${this.#kernels.length}`, this.#layout, this.#machine.lanes));
+      if (d?.kind === 'equation') add(beginHistoryKernel(buffer, h.depth, d, `begin${this.#count++}`, this.#layout, this.#machine.lanes));
     }
     return out;
   }
