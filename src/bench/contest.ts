@@ -1,7 +1,8 @@
 /**
  * What a benchmark is made of: contests, and the contestants that do the same work side by side. Who is absent says why; who is
- * present is checked against float64 before any clock starts.
+ * present is checked against float64 before any clock starts. What is not a race (sizes, the time of a compile) is a sheet of figures.
  */
+import type { RoundOptions } from './rounds.js';
 
 export interface Contestant {
   readonly name: string;
@@ -28,7 +29,7 @@ export interface Goal {
   readonly atLeast: number;
 }
 export interface Contest {
-  /** What `--only` matches. */
+  /** `scan/r1`: what the command line names, whole or by its first part. */
   readonly name: string;
   readonly title: string;
   readonly contestants: readonly Contestant[];
@@ -39,6 +40,8 @@ export interface Contest {
   readonly flops?: number;
   /** Normwise errors above this disqualify. */
   readonly tolerance?: number;
+  /** What is timed, and what a reader must know to judge it. */
+  readonly notes?: readonly string[];
 }
 
 export interface Row {
@@ -58,10 +61,40 @@ export interface GoalResult {
   readonly met?: boolean;
 }
 export interface ContestResult {
+  readonly kind: 'contest';
   readonly name: string;
   readonly title: string;
   readonly rounds: number;
   readonly rows: readonly Row[];
   readonly goals: readonly GoalResult[];
   readonly notes: readonly string[];
+}
+
+export interface Figure {
+  readonly name: string;
+  readonly value?: number;
+  readonly unit: 's' | 'KB' | 'MB' | '%' | 'times';
+  /** Goals: absent where the figure stands beside another. */
+  readonly atMost?: number;
+  readonly atLeast?: number;
+  /** What the figure is beside, or why it is absent. */
+  readonly remark?: string;
+}
+export interface FigureSheet {
+  readonly kind: 'figures';
+  readonly name: string;
+  readonly title: string;
+  readonly figures: readonly Figure[];
+  readonly notes: readonly string[];
+}
+export type Result = ContestResult | FigureSheet;
+
+export const metBy = (f: Figure): boolean | undefined =>
+  f.value === undefined || (f.atMost ?? f.atLeast) === undefined ? undefined : f.value <= (f.atMost ?? Infinity) && f.value >= (f.atLeast ?? -Infinity);
+
+/** What can be asked for by name. */
+export interface Bench {
+  readonly name: string;
+  readonly title: string;
+  readonly run: (options: RoundOptions) => Promise<readonly Result[]>;
 }

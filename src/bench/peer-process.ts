@@ -6,23 +6,13 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../cli/io.js';
 import { Unavailable } from './contest.js';
 
 /** One thread for everyone. */
 const environment = { ...process.env, OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' };
-
-let root: string | undefined;
-/** The folder of our package.json: sources of peers and specs are found from there. */
-export function packageRoot(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); root === undefined; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) root = folder;
-    else if (dirname(folder) === folder) throw new Error('no package.json above the benchmarks');
-  }
-  return root;
-}
 
 export function peerSource(name: string): string {
   const path = join(packageRoot(), 'test/bench/peers', name);
@@ -58,6 +48,19 @@ export function pythonWithTorch(): string {
   python ??= ['python3', '/usr/bin/python3'].find((name) => spawnSync(name, ['-c', 'import torch'], { env: environment }).status === 0) ?? null;
   if (python === null) throw new Unavailable('no python3 here that imports torch');
   return python;
+}
+
+/** A module of one function on relaxed SIMD: f32x4.relaxed_madd. */
+const relaxedProbe = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11,
+);
+/** Node on child.js of this folder, with the flag for relaxed SIMD where this engine needs one. */
+export function ownChild(): { readonly command: string; readonly args: readonly string[] } {
+  const program = join(packageRoot(), 'dist/src/bench/child.js');
+  if (!existsSync(program)) throw new Unavailable('relaxed SIMD runs in a child process, from the built package');
+  const flags = WebAssembly.validate(relaxedProbe) ? [] : ['--experimental-wasm-relaxed-simd'];
+  if (spawnSync(process.execPath, [...flags, '-e', '']).status !== 0) throw new Unavailable('this engine has no relaxed SIMD');
+  return { command: process.execPath, args: [...flags, program] };
 }
 
 /** Runs a command to its end; its standard output. */

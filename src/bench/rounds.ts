@@ -2,7 +2,7 @@
  * Interleaved rounds: every contestant once per round, so that whatever else the machine does meets all of them, and the minimum
  * over rounds, which is what the code takes when nothing else runs. Rounds go on until minima are stable or time is up.
  */
-import { Unavailable, type Contest, type ContestResult, type Contestant, type GoalResult, type Ready, type Row } from './contest.js';
+import { Unavailable, type Bench, type Contest, type ContestResult, type Contestant, type GoalResult, type Ready, type Row } from './contest.js';
 
 export interface RoundOptions {
   /** At least so many, unless a single pass takes longer than the cap. */
@@ -10,6 +10,11 @@ export interface RoundOptions {
   /** Milliseconds for a contest's timed part. */
   readonly cap: number;
   readonly onProgress?: (text: string) => void;
+}
+
+/** A contest as a bench of its own; the problem is made when its turn comes. */
+export function race(name: string, title: string, make: () => Omit<Contest, 'name' | 'title'>): Bench {
+  return { name, title, run: async (options) => [await measure({ name, title, ...make() }, options)] };
 }
 
 interface Entrant {
@@ -114,5 +119,5 @@ function summarise(contest: Contest, entrants: readonly Entrant[], skipped: Read
     const got = peer / own;
     return { text, want: goal.atLeast, got, met: got >= goal.atLeast };
   });
-  return { name: contest.name, title: contest.title, rounds, rows, goals, notes: [] };
+  return { kind: 'contest', name: contest.name, title: contest.title, rounds, rows, goals, notes: contest.notes ?? [] };
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { nearest } from '../check/names.js';
 import { SsmcError } from '../runtime/index.js';
 import { version } from '../version.js';
+import { benchCommand } from './bench.js';
 import { checkCommand } from './check.js';
 import { helpText, parseCommand, type Command } from './command.js';
 import { compileCommand } from './compile.js';
@@ -15,7 +16,7 @@ import { runCommand } from './run.js';
 import { verifyCommand } from './verify.js';
 import { weightsCommand } from './weights.js';
 
-const commands: readonly Command[] = [compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand];
+const commands: readonly Command[] = [compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, benchCommand];
 
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;

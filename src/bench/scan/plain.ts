@@ -2,9 +2,11 @@
 import type { Contestant } from '../contest.js';
 import { normwiseError, type ScanProblem } from './problem.js';
 
+export const plainName = 'TypeScript loop';
+
 export function plainLoop(problem: ScanProblem): Contestant {
   return {
-    name: 'TypeScript loop',
+    name: plainName,
     prepare: async () => {
       const A = Float32Array.from(problem.aLog, (x) => -Math.exp(x));
       const y = new Float32Array(problem.y64.length);

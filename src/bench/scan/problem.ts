@@ -40,13 +40,16 @@ export function filled(count: number, next: () => number): Float32Array {
   return Float32Array.from({ length: count }, next);
 }
 
-/** Magnitudes are those of a trained Mamba: dt log-uniform in [0.001, 0.1], A near −(n + 1). */
-export function scanProblem(shape: ScanShape): ScanProblem {
+/** What a scan is given. */
+export type ScanInputs = Omit<ScanProblem, 'y64' | 'uncoupled64'>;
+
+/** Magnitudes are those of a trained Mamba: dt log-uniform in [0.001, 0.1], A near −(n + 1). From step `quiet`, u is 0: states decay. */
+export function scanInputs(shape: ScanShape, quiet = Infinity): ScanInputs {
   const random = numbers(12345);
   const { steps, channels, states, modalities } = shape;
   const rows = steps * modalities;
   const centred = (): number => 2 * random() - 1;
-  const problem = {
+  const inputs = {
     shape,
     dt: filled(rows * channels, () => 0.001 * 100 ** random()),
     u: filled(rows * channels, centred),
@@ -54,13 +57,17 @@ export function scanProblem(shape: ScanShape): ScanProblem {
     C: filled(rows * states, centred),
     aLog: filled(modalities * channels * states, () => 0),
   };
-  for (let i = 0; i < problem.aLog.length; i++) problem.aLog[i] = Math.log((i % states) + 1) + 0.2 * centred();
-  return { ...problem, y64: reference(problem, true), uncoupled64: reference(problem, false) };
+  for (let i = 0; i < inputs.aLog.length; i++) inputs.aLog[i] = Math.log((i % states) + 1) + 0.2 * centred();
+  if (quiet < steps) inputs.u.fill(0, quiet * modalities * channels);
+  return inputs;
 }
 
-type Given = Omit<ScanProblem, 'y64' | 'uncoupled64'>;
+export function scanProblem(shape: ScanShape, quiet = Infinity): ScanProblem {
+  const inputs = scanInputs(shape, quiet);
+  return { ...inputs, y64: reference(inputs, true), uncoupled64: reference(inputs, false) };
+}
 
-function reference({ shape, dt, u, B, C, aLog }: Given, coupled: boolean): Float64Array {
+function reference({ shape, dt, u, B, C, aLog }: ScanInputs, coupled: boolean): Float64Array {
   const { steps, channels, states, modalities } = shape;
   const size = modalities * channels * states;
   const A = Float64Array.from(aLog, (x) => -Math.exp(x));

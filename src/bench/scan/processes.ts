@@ -1,10 +1,11 @@
-/** The scan's peers in C++ and PyTorch. */
+/** The scan's contestants in processes of their own: C++, PyTorch, and ours with relaxed SIMD. */
 import type { Contestant, Ready } from '../contest.js';
-import { buildNative, packed, peerSource, PeerProcess, pythonWithTorch } from '../peer-process.js';
-import { normwiseError, type ScanProblem } from './problem.js';
+import { buildNative, ownChild, packed, peerSource, PeerProcess, pythonWithTorch } from '../peer-process.js';
+import { relaxedName } from './ours.js';
+import { normwiseError, type ScanInputs, type ScanProblem } from './problem.js';
 
-/** `./a.out` reads its input file: five int32 (steps, channels, states, modalities, 0), then dt, u, B, C, A. */
-function scanInput({ shape, dt, u, B, C, aLog }: ScanProblem): Uint8Array {
+/** What peers read: four int32 (steps, channels, states, modalities), then dt, u, B, C and A. */
+function scanInput({ shape, dt, u, B, C, aLog }: ScanInputs): Uint8Array {
   const A = Float32Array.from(aLog, (x) => -Math.exp(x));
   return packed([shape.steps, shape.channels, shape.states, shape.modalities], [dt, u, B, C, A]);
 }
@@ -52,6 +53,17 @@ export function torchScan(problem: ScanProblem, kind: TorchKind): Contestant {
     prepare: async () => {
       const peer = new PeerProcess(pythonWithTorch(), [peerSource('scan.py'), kind], scanInput(problem));
       return ready(peer, kind === 'reference' ? problem.uncoupled64 : problem.y64);
+    },
+  };
+}
+
+/** In a child, since Node 20 has relaxed SIMD behind a flag. */
+export function relaxedScan(problem: ScanProblem): Contestant {
+  return {
+    name: relaxedName,
+    prepare: async () => {
+      const { command, args } = ownChild();
+      return ready(new PeerProcess(command, [...args, 'scan'], new TextEncoder().encode(JSON.stringify({ shape: problem.shape }))), problem.y64);
     },
   };
 }

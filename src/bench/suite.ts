@@ -1,0 +1,12 @@
+/** Every bench, in the order in which they run. */
+import type { Bench } from './contest.js';
+import { matmulBenches } from './matmul/contests.js';
+import { scanBenches } from './scan/contests.js';
+
+export const suite: readonly Bench[] = [...scanBenches, ...matmulBenches];
+
+/** `scan` picks all that begin with `scan/`; undefined where a name picks nothing. */
+export function pick(benches: readonly Bench[], name: string): readonly Bench[] | undefined {
+  const found = benches.filter((b) => b.name === name || b.name.startsWith(`${name}/`));
+  return found.length === 0 ? undefined : found;
+}
