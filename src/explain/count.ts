@@ -84,6 +84,11 @@ class Counter {
       case 'binary': this.#value(v.left, times); this.#value(v.right, times); break;
       case 'select': this.#value(v.cond, times); this.#value(v.then, times); this.#value(v.else, times); break;
       case 'muladd': this.#value(v.left, times); this.#value(v.right, times); this.#value(v.plus, times); this.#arithmetic += times * this.#lanes; break;
+      case 'decay':
+        this.#value(v.exponent, times); this.#value(v.state, times); this.#value(v.plus, times);
+        this.#exponentials += times * this.#lanes;
+        this.#arithmetic += 2 * times * this.#lanes;
+        break;
       case 'reduce-lanes': case 'lane-of': this.#value(v.arg, times); break;
     }
     this.#arithmetic += times * this.#lanes;

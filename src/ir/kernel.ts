@@ -44,6 +44,11 @@ export type Value =
   | { readonly kind: 'select'; readonly cond: Value; readonly then: Value; readonly else: Value }
   /** left·right + plus: fused where the machine says so, else two roundings. */
   | { readonly kind: 'muladd'; readonly left: Value; readonly right: Value; readonly plus: Value }
+  /**
+   * 2^exponent·state + plus, exponent at most 0 (proved): one step of a decay. Where 2^exponent is near 1 the error is relative to the
+   * change, (2^exponent − 1)·state + plus, but for the rounding of the result.
+   */
+  | { readonly kind: 'decay'; readonly exponent: Value; readonly state: Value; readonly plus: Value }
   /** 0, 1, 2, 3: the number of the lane. */
   | { readonly kind: 'lane' }
   | { readonly kind: 'from-int'; readonly value: Int }

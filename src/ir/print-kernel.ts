@@ -44,6 +44,7 @@ function value(v: Value): string {
     case 'unary': return `${v.op}(${value(v.arg)})`;
     case 'binary': { const s = symbols[v.op]; return s ? `${value(v.left)} ${s} ${value(v.right)}` : `${v.op}(${value(v.left)}, ${value(v.right)})`; }
     case 'muladd': return `${value(v.left)} * ${value(v.right)} + ${value(v.plus)}`;
+    case 'decay': return `decay(${value(v.exponent)}, ${value(v.state)}) + ${value(v.plus)}`;
     case 'select': return `${value(v.cond)} ? ${value(v.then)} : ${value(v.else)}`;
     case 'lane': return 'lane';
     case 'from-int': return `float(${int(v.value)})`;

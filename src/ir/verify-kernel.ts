@@ -27,6 +27,7 @@ export function verifyKernel(k: Kernel): void {
       case 'load': if (!buffers.has(v.buffer)) fail(`buffer ${v.buffer} is unknown`); int(v.at, ints); return;
       case 'unary': go(v.arg); return;
       case 'binary': go(v.left); go(v.right); return;
+      case 'decay': go(v.exponent); go(v.state); go(v.plus); return;
       case 'muladd': go(v.left); go(v.right); go(v.plus); return;
       case 'select': go(v.cond); go(v.then); go(v.else); return;
       case 'from-int': int(v.value, ints); return;

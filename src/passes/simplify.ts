@@ -3,7 +3,7 @@
  * 0·x is kept: x may be infinite.
  */
 import { affineConstant, affineOf, freeIndices, mapExpr, substitute, type Builder } from '../ir/builder.js';
-import type { Expr, ExprOf, Index } from '../ir/program.js';
+import type { Definition, Expr, ExprOf, Index } from '../ir/program.js';
 import { factors, mapBodies, product, type Pass } from './pass.js';
 
 type Rule<K extends Expr['kind']> = (e: ExprOf<K>, b: Builder) => Expr | undefined;
@@ -19,7 +19,7 @@ export const rules: { readonly [K in Expr['kind']]?: readonly Rule<K>[] } = {
 export const simplify: Pass = {
   name: 'simplify',
   why: 'constants folded, factors out of sums, sums of one term taken, mixtures seen as means',
-  run: (program, b) => mapBodies(program, (e) => simplifyExpr(b, e, [sumIsMean as Rule<never>])),
+  run: (program, b) => mapBodies(program, (e, d) => ownMember(simplifyExpr(b, e, [sumIsMean as Rule<never>]), d, b)),
 };
 export function simplifyExpr(b: Builder, root: Expr, more: readonly Rule<never>[] = []): Expr {
   const apply = (e: Expr): Expr => {
@@ -99,6 +99,13 @@ function gatherConstants(e: ExprOf<'binary'>, b: Builder): Expr | undefined {
 function singleMember(e: ExprOf<'reduce'>, b: Builder): Expr | undefined {
   const { over } = e;
   return over !== 'time' && over.axis.size === 1 ? substitute(b, e.body, (i) => (i === over ? affineConstant(0) : undefined)) : undefined;
+}
+/** A state that reads the one member of an axis of size 1 reads its own: the recurrence is seen to be first-order, element by element. */
+function ownMember(root: Expr, d: Definition, b: Builder): Expr {
+  if (d.kind !== 'equation' || !d.state || d.indices.every((i) => i.axis.size > 1)) return root;
+  return mapExpr(b, root, (e) => (e.kind === 'read' && e.def === d.id
+    ? b.read(e.def, e.type, e.at.map((a, p) => { const own = d.indices[p]; return own?.axis.size === 1 ? affineOf(own) : a; }), e.time)
+    : e));
 }
 /** sum(i: e)/size and (1/size)·sum(i: e) are mean(i: e): a mixture whose weights sum to 1, however it was written. */
 function sumIsMean(e: ExprOf<'binary'>, b: Builder): Expr | undefined {

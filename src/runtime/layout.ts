@@ -15,6 +15,7 @@ export interface Layout {
   readonly bytes: number;
 }
 
+/** Below it is what kernels use for themselves while they run. */
 const firstAddress = 1024;
 const alignment = 64;
 /** Kernels may read and write whole vectors past the end of a buffer. */

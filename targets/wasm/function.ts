@@ -9,9 +9,10 @@ import { polynomial, termKey, type Opaque, type Polynomial, type Term } from './
 import { Assembler, type Code } from './assembler.js';
 import type { FunctionBody } from './encoder.js';
 import { emitHostFunction, type HostFunction } from './host-functions.js';
-import { exp2Decay, exp2m1Decay, type FunctionName } from './math/functions.js';
-import { keep as keepVector } from './math/vector.js';
+import { decayStep, exp2Decay, exp2m1Decay, type FunctionName } from './math/functions.js';
+import { keep as keepVector, type V } from './math/vector.js';
 import type { Op } from './opcodes.js';
+import { scratchVariables } from './scratch.js';
 
 /** Where called functions are found. */
 export interface Callees {
@@ -52,11 +53,14 @@ class KernelFunction {
   readonly #regs = new Map<string, number>();
   /** Boolean registers of float64 kernels are i32. */
   readonly #masks = new Set<string>();
+  /** Addresses of variables that live in memory. */
+  readonly #scratch: ReadonlyMap<string, number>;
 
   constructor(kernel: Kernel, callees: Callees, fma: boolean) {
     this.#kernel = kernel;
     this.#callees = callees;
     this.#wide = kernel.precision === 'f32';
+    this.#scratch = this.#wide ? scratchVariables(kernel.body) : new Map();
     this.#a = new Assembler(kernel.parameters.length, fma);
     kernel.parameters.forEach((p, k) => {
       if (p.kind === 'scalar') this.#ints.set(p.name, { local: k, depth: 0 });
@@ -116,6 +120,7 @@ class KernelFunction {
         return;
       }
       case 'let': case 'var': {
+        if (s.kind === 'var' && this.#toScratch(s.name, s.value)) return;
         const mask = !this.#wide && this.#isMask(s.value);
         this.#value(s.value);
         this.#regs.set(s.name, this.#a.keep(this.#wide ? 'v128' : mask ? 'i32' : 'f64'));
@@ -123,6 +128,7 @@ class KernelFunction {
         return;
       }
       case 'set':
+        if (this.#toScratch(s.name, s.value)) return;
         this.#value(s.value);
         this.#a.set(this.#regs.get(s.name) as number);
         return;
@@ -141,6 +147,14 @@ class KernelFunction {
         return;
       }
     }
+  }
+  #toScratch(name: string, value: Value): boolean {
+    const at = this.#scratch.get(name);
+    if (at === undefined) return false;
+    this.#a.i32(0);
+    this.#value(value);
+    this.#a.memory('v128.store', at, 2);
+    return true;
   }
   /** Tested once before the first round, then at the end of each. */
   #loop(s: Extract<Stmt, { kind: 'for' }>): void {
@@ -317,7 +331,13 @@ class KernelFunction {
     const a = this.#a;
     switch (v.kind) {
       case 'number': if (this.#wide) a.splat(v.value); else a.f64(v.value); return;
-      case 'reg': a.get(this.#regs.get(v.name) as number); return;
+      case 'reg': {
+        const at = this.#scratch.get(v.name);
+        if (at === undefined) { a.get(this.#regs.get(v.name) as number); return; }
+        a.i32(0);
+        a.memory('v128.load', at, 2);
+        return;
+      }
       case 'load': this.#load(v); return;
       case 'unary': this.#unary(v); return;
       case 'binary':
@@ -343,6 +363,12 @@ class KernelFunction {
         this.#value(v.plus);
         a.emit(this.#wide ? 'f32x4.add' : 'f64.add');
         return;
+      case 'decay': {
+        if (!this.#wide) throw new Error('a decay step at load time');
+        const [x, s, plus] = [v.exponent, v.state, v.plus].map((operand) => keepVector(a, () => this.#value(operand)));
+        decayStep(a, x as V, s as V, plus as V)(a);
+        return;
+      }
       case 'lane': if (this.#wide) this.#lanes([0, 1, 2, 3]); else a.f64(0); return;
       case 'from-int':
         this.#int(v.value);

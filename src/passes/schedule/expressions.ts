@@ -41,6 +41,8 @@ export interface Context {
   readonly decays: (arg: Expr) => boolean;
 }
 
+/** Chains of operations side by side: fewer leave a processor waiting for results, more don't fit the registers. */
+const CHAINS = 4;
 export const num = (value: number): Value => ({ kind: 'number', value });
 const free = new WeakMap<Expr, readonly Index[]>();
 function freeOf(e: Expr): readonly Index[] {
@@ -55,6 +57,8 @@ function freeOf(e: Expr): readonly Index[] {
 export class Expressions {
   readonly #c: Context;
   readonly #use = new Map<Expr, number>();
+  /** Increments of decays whose sums with the state are wanted too. */
+  readonly #changes = new Set<Expr>();
   #depth = 0;
 
   constructor(context: Context, items: readonly Item[]) {
@@ -65,8 +69,54 @@ export class Expressions {
       if (seen.has(e)) return;
       seen.add(e);
       for (const kid of children(e)) visit(kid);
+      const change = this.#decayedSum(e);
+      if (change) this.#changes.add(change);
     };
     for (const item of items) visit(item.body);
+  }
+  /** s + g, g = (2^x − 1)·s + f with a state s, x ≤ 0: returns g. */
+  #decayedSum(e: Expr): Expr | undefined {
+    if (e.kind !== 'binary' || e.op !== 'add') return undefined;
+    for (const [s, g] of [[e.left, e.right], [e.right, e.left]] as const) {
+      if (s.kind !== 'read' || this.#c.item(s)) continue;
+      const body = this.#through(g);
+      if (this.#change(body)?.state.def === s.def) return body;
+    }
+    return undefined;
+  }
+  #through(e: Expr): Expr {
+    const item = e.kind === 'read' ? this.#c.item(e) : undefined;
+    return item ? item.body : e;
+  }
+  /** The parts of (2^x − 1)·s + f. */
+  #change(e: Expr): { exponent: Expr; state: ExprOf<'read'>; plus: Expr | undefined } | undefined {
+    const sides = e.kind === 'binary' && e.op === 'add' ? ([[e.left, e.right], [e.right, e.left]] as const) : ([[e, undefined]] as const);
+    for (const [step, plus] of sides) {
+      if (step.kind !== 'binary' || step.op !== 'mul') continue;
+      for (const [less, s] of [[step.left, step.right], [step.right, step.left]] as const) {
+        if (less.kind === 'unary' && less.op === 'exp2m1' && s.kind === 'read' && !this.#c.item(s) && this.#c.decays(less.arg)) return { exponent: less.arg, state: s, plus };
+      }
+    }
+    return undefined;
+  }
+  /** 2^x·s + f, s's place being that of `at`. */
+  #decay(g: Expr, env: Env, at: Value | undefined): Extract<Value, { kind: 'decay' }> | undefined {
+    const c = this.#changes.has(g) ? this.#change(g) : undefined;
+    if (!c) return undefined;
+    const state = this.value(c.state, env);
+    if (at && !(at.kind === 'reg' && state.kind === 'reg' && at.name === state.name)) return undefined;
+    return { kind: 'decay', exponent: this.value(c.exponent, env), state, plus: c.plus ? this.value(c.plus, env) : num(0) };
+  }
+  #binaryDecay(e: ExprOf<'binary'>, env: Env): Value | undefined {
+    if (e.op !== 'add') return undefined;
+    // The change alone: what the step adds to the state.
+    const own = this.#decay(e, env, undefined);
+    if (own) return { kind: 'binary', op: 'sub', left: this.#c.writer.let(own), right: own.state };
+    const g = this.#decayedSum(e);
+    if (!g) return undefined;
+    const [s, change] = this.#through(e.left) === g ? [e.right, e.left] : [e.left, e.right];
+    const item = change.kind === 'read' ? this.#c.item(change) : undefined;
+    return this.#decay(g, item && change.kind === 'read' ? this.#itemEnv(change, item, env) : env, this.value(s, env));
   }
 
   // --- loops ------------------------------------------------------------------------------------------------------------
@@ -194,24 +244,42 @@ export class Expressions {
       this.run([...sums.map((t): Task => ({ ...t, inner: [], sink: (v) => this.#accumulate(t.accumulate, v) })), ...plain]);
       return;
     }
+    for (const group of this.#together(sums)) {
+      const changes = group.map((t) => this.#changed(t));
+      group.forEach((t, k) => this.#c.writer.set(t.accumulate.name, changes[k] as Value));
+    }
     const values = plain.map((t) => this.value(t.body, t.env));
-    for (const t of sums) this.#accumulateExpr(t);
     plain.forEach((t, k) => t.sink(values[k] as Value, t.env));
   }
-  #accumulateExpr(t: Task & { accumulate: { name: string; op: ReduceOp; mask: Value | undefined } }): void {
+  /** The same value of several vectors of a lane tile, first: their chains of operations are independent and share what is uniform. */
+  #together<T extends Task>(tasks: readonly T[]): T[][] {
+    const groups = new Map<string, T[]>();
+    for (const t of tasks) {
+      const key = `${t.body.id} ${freeOf(t.body).map((i) => { const p = placeOf(t.env, i); return p.tile ? `${i.id}` : `${i.id}=${placeKey(p)}`; }).join(' ')} @${intKey(t.env.row)}`;
+      groups.set(key, [...(groups.get(key) ?? []), t]);
+    }
+    const out: T[][] = [];
+    for (const group of groups.values()) {
+      const last = out.at(-1);
+      if (last && last.length + group.length <= CHAINS) last.push(...group);
+      else out.push(group);
+    }
+    return out;
+  }
+  #changed(t: Task & { accumulate: { name: string; op: ReduceOp; mask: Value | undefined } }): Value {
     const { accumulate: a, body, env } = t;
     if ((a.op === 'sum' || a.op === 'mean') && !a.mask && body.kind === 'binary' && body.op === 'mul') {
-      const left = this.value(body.left, env);
-      const right = this.value(body.right, env);
-      this.#c.writer.set(a.name, { kind: 'muladd', left, right, plus: { kind: 'reg', name: a.name } });
-      return;
+      return { kind: 'muladd', left: this.value(body.left, env), right: this.value(body.right, env), plus: { kind: 'reg', name: a.name } };
     }
-    this.#accumulate(a, this.value(body, env));
+    return this.#accumulated(a, this.value(body, env));
   }
-  #accumulate(a: { name: string; op: ReduceOp; mask: Value | undefined }, v: Value): void {
+  #accumulated(a: { name: string; op: ReduceOp; mask: Value | undefined }, v: Value): Value {
     const value: Value = a.mask ? { kind: 'select', cond: a.mask, then: v, else: num(identity(a.op)) } : v;
     const op = a.op === 'max' || a.op === 'min' ? a.op : 'add';
-    this.#c.writer.set(a.name, { kind: 'binary', op, left: { kind: 'reg', name: a.name }, right: value });
+    return { kind: 'binary', op, left: { kind: 'reg', name: a.name }, right: value };
+  }
+  #accumulate(a: { name: string; op: ReduceOp; mask: Value | undefined }, v: Value): void {
+    this.#c.writer.set(a.name, this.#accumulated(a, v));
   }
   /** Short bodies are repeated in a loop's body, so that its counting and addressing are shared. */
   #unrollOf(size: number, reductions: readonly Reduction[], maps: readonly unknown[]): number {
@@ -275,6 +343,8 @@ export class Expressions {
   }
   #binary(e: ExprOf<'binary'>, env: Env): Value {
     if (e.op === 'complex') throw new Error('complex values must be split before scheduling');
+    const decay = this.#binaryDecay(e, env);
+    if (decay) return decay;
     if (e.op === 'add' || e.op === 'sub') {
       const product = (x: Expr): x is ExprOf<'binary'> => x.kind === 'binary' && x.op === 'mul' && (this.#use.get(x) ?? 0) === 1;
       if (product(e.right) && e.op === 'add') return this.#muladd(e.right, e.left, env);

@@ -137,6 +137,7 @@ export class Writer {
         case 'unary': visit(v.arg); break;
         case 'binary': visit(v.left); visit(v.right); break;
         case 'select': visit(v.cond); visit(v.then); visit(v.else); break;
+        case 'decay': visit(v.exponent); visit(v.state); visit(v.plus); break;
         case 'muladd': visit(v.left); visit(v.right); visit(v.plus); break;
         case 'from-int': vars(intVars(v.value)); break;
         case 'from-cond': vars(condVars(v.cond)); break;
@@ -167,6 +168,7 @@ export class Writer {
       case 'binary': return `${v.op}(${this.#key(v.left)},${this.#key(v.right)})`;
       case 'select': return `?(${this.#key(v.cond)},${this.#key(v.then)},${this.#key(v.else)})`;
       case 'muladd': return `fma(${this.#key(v.left)},${this.#key(v.right)},${this.#key(v.plus)})`;
+      case 'decay': return `decay(${this.#key(v.exponent)},${this.#key(v.state)},${this.#key(v.plus)})`;
       case 'from-int': return `f(${intKey(v.value)})`;
       case 'from-cond': return `m(${condKey(v.cond)})`;
       case 'reduce-lanes': return `R${v.op}(${this.#key(v.arg)},${intKey(v.count)})`;
