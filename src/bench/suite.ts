@@ -7,6 +7,6 @@ export const suite: readonly Bench[] = [...scanBenches, ...matmulBenches];
 
 /** `scan` picks all that begin with `scan/`; undefined where a name picks nothing. */
 export function pick(benches: readonly Bench[], name: string): readonly Bench[] | undefined {
-  const found = benches.filter((b) => b.name === name || b.name.startsWith(`${name}/`));
+  const found = benches.filter((b) => b.name === name || [`${name}/`, `${name}-`].some((stem) => b.name.startsWith(stem)));
   return found.length === 0 ? undefined : found;
 }

@@ -16,6 +16,7 @@ export function selectiveSpec(shape: ScanShape): string {
   return `model Scan {
   ${head(shape)}
   input dt[t, m, d]
+  fact dt > 0
   input u[t, m, d]
   input B[t, m, n]
   input C[t, m, n]
