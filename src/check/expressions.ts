@@ -1,7 +1,7 @@
 /** Expressions of equations to expressions of the program: indices resolved, axes and types checked. */
 import type { CallExpr, Expr as Syntax, MatchExpr, NameExpr, ReductionExpr, Span } from '../../grammar/ast.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
-import { affineAdd, affineConstant, affineOf, freeIndices, substitute, type Builder } from '../ir/builder.js';
+import { affineAdd, affineConstant, affineOf, freeIndices, readsTime, substitute, type Builder } from '../ir/builder.js';
 import type { Affine, Axis, DefinitionId, Expr, Index, ReduceOp, Type, UnaryOp } from '../ir/program.js';
 import { nearest } from './names.js';
 import type { Entity, Scope } from './scope.js';
@@ -383,7 +383,8 @@ export class Expressions {
   #softmax(body: Expr, over: Index | 'time', span: Span, env: Env): Expr {
     const b = this.#b;
     const free = [...freeIndices(body)].filter((i) => i !== over).sort((x, y) => x.id - y.id);
-    const timed = over !== 'time' && env.time;
+    // Without a t in it, it is fixed at load time wherever it is written.
+    const timed = over !== 'time' && env.time && readsTime(body);
     const shift = timed ? affineConstant(0) : undefined;
     const bound = over === 'time' ? 'time' : b.newIndex(over.name, over.axis, over.governor);
     const reduced = (op: ReduceOp, e: Expr): Expr => b.reduce(op, bound, bound === 'time' || over === 'time' ? e : rename(b, e, over, bound));

@@ -190,6 +190,17 @@ export function freeIndices(root: Expr): ReadonlySet<Index> {
   };
   return visit(root);
 }
+/** It changes from step to step: a read at t, outside a reduction over time. */
+export function readsTime(root: Expr): boolean {
+  const seen = new Set<Expr>();
+  const visit = (e: Expr): boolean => {
+    if (seen.has(e)) return false;
+    seen.add(e);
+    if (e.kind === 'read') return e.time !== undefined;
+    return !(e.kind === 'reduce' && e.over === 'time') && children(e).some(visit);
+  };
+  return visit(root);
+}
 /** Definitions that an expression reads. */
 export function reads(root: Expr): ReadonlySet<DefinitionId> {
   const found = new Set<DefinitionId>();
