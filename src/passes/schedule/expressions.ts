@@ -61,7 +61,7 @@ export class Expressions {
   readonly #changes = new Set<Expr>();
   #depth = 0;
 
-  constructor(context: Context, items: readonly Item[]) {
+  constructor(context: Context, items: readonly { readonly body: Expr }[]) {
     this.#c = context;
     const seen = new Set<Expr>();
     const visit = (e: Expr): void => {

@@ -157,13 +157,16 @@ export class Layout {
     return made;
   }
 
-  /** Per chunk of steps what a state is: its sum from zero, the product of its transitions, or the value that it starts with. */
-  chunkState(state: StateStorage, which: 'sum' | 'product' | 'start'): StateStorage {
-    const key = `${state.buffer}:${which}`;
-    const known = this.#states.get(key);
+  /** Per chunk of steps what a state is: its sum from zero, or the value that it starts with. */
+  chunkState(state: StateStorage, which: 'sum' | 'start'): StateStorage {
+    return this.chunkMemory(`${state.buffer}.${which}`, state);
+  }
+  /** Memory for each chunk of steps, under a name of its own. */
+  chunkMemory(name: string, shape: Omit<StateStorage, 'buffer'>): StateStorage {
+    const known = this.#states.get(name);
     if (known) return known;
-    const made = { ...state, buffer: this.#add({ kind: 'chunks', name: `${state.buffer}.${which}`, row: state.row, steps: CHUNK }) };
-    this.#states.set(key, made);
+    const made = { ...shape, buffer: this.#add({ kind: 'chunks', name, row: shape.row, steps: CHUNK }) };
+    this.#states.set(name, made);
     return made;
   }
 

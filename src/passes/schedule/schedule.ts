@@ -4,17 +4,17 @@ import type { Kernel } from '../../ir/kernel.js';
 import type { Definition, DefinitionId } from '../../ir/program.js';
 import type { Phase, Stage, StageGraph } from '../../ir/stages.js';
 import type { Builder } from '../../ir/builder.js';
-import { linearStep } from '../linear-step.js';
+import { chunkStep } from '../chunk-step.js';
 import { bindingTimes } from '../binding-times.js';
 import { Signs } from '../sign.js';
-import { beginHistoryKernel, chunkCarryKernel } from './carry-kernels.js';
+import { beginHistoryKernel } from './carry-kernels.js';
 import { Layout } from './layout.js';
 import { LENGTHS } from './limits.js';
 import { planRows } from './memory.js';
 import { packLaunch } from './pack.js';
 import type { Machine } from './shape.js';
 import { SharedKernels } from './share-kernels.js';
-import { beginKernel, stageKernel, stateStorages } from './stage-kernel.js';
+import { beginKernel, stageKernel } from './stage-kernel.js';
 
 export interface Schedule {
   /** What is to be emitted: stages whose kernels differ only in their buffers share one. */
@@ -92,11 +92,9 @@ class Scheduler {
     const machine = stage.phase === 'load' ? host : this.#machine;
     const made: Kernel[] = [];
     const add = (kernel: Kernel): void => { this.#shared.of(kernel); made.push(kernel); };
-    const linear = stage.strategy?.name === 'chunked' ? linearStep(stage, this.#builder) : undefined;
-    if (linear && typeof linear !== 'string') {
-      add(stageKernel(stage, this.#entry(stage, 'summary'), this.#layout, machine, this.#signs, { kind: 'summary', linear }));
-      for (const state of stateStorages(stage, this.#layout, machine, this.#signs)) add(chunkCarryKernel(state, this.#layout, this.#entry(stage, 'carry'), machine.lanes));
-      add(stageKernel(stage, this.#entry(stage), this.#layout, machine, this.#signs, { kind: 'apply' }));
+    const step = stage.strategy?.name === 'chunked' ? chunkStep(stage, this.#graph.program, this.#builder) : undefined;
+    if (step?.kind === 'chunk-step') {
+      for (const kind of ['summary', 'carry', 'apply'] as const) add(stageKernel(stage, this.#entry(stage, kind === 'apply' ? '' : kind), this.#layout, machine, this.#signs, { kind, step }));
     } else add(stageKernel(stage, this.#entry(stage), this.#layout, machine, this.#signs));
     this.#kernelOf.set(stage, made.at(-1) as Kernel);
     return made;

@@ -6,7 +6,7 @@ import type { Int, Kernel, Value } from '../../ir/kernel.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../ir/program.js';
 import type { Item, KeptState, Stage } from '../../ir/stages.js';
 import { visitExpr } from '../../ir/builder.js';
-import type { LinearState } from '../linear-step.js';
+import type { ChunkStep, Component, ProductEntry } from '../chunk-step.js';
 import type { Signs } from '../sign.js';
 import { element, lastMember, loadConstant, loadScratch, loadValue, type AccessShape } from './access.js';
 import { Expressions, identity, num, type Task } from './expressions.js';
@@ -24,15 +24,14 @@ const NOTHING = 2 ** -100;
 
 const isNow = (time: Affine | undefined): boolean => !time || (time.constant === 0 && time.terms.length === 0);
 
-/** The whole recurrence; or, of a chunked one, the summary of each chunk from a zero state, or its second pass from the state that it begins with. */
-export type Part = { readonly kind: 'whole' } | { readonly kind: 'summary'; readonly linear: readonly LinearState[] } | { readonly kind: 'apply' };
+/**
+ * The whole recurrence; or, of a chunked one, the summary of each chunk from a zero state, the states that chunks begin with, and the
+ * second pass from these.
+ */
+export type Part = { readonly kind: 'whole' } | { readonly kind: 'summary' | 'carry' | 'apply'; readonly step: ChunkStep };
 
 export function stageKernel(stage: Stage, entry: string, layout: Layout, machine: Machine, signs: Signs, part: Part = { kind: 'whole' }): Kernel {
   return new StageKernel(stage, layout, machine, signs, part).kernel(entry);
-}
-/** The carry memory of a stage's states. */
-export function stateStorages(stage: Stage, layout: Layout, machine: Machine, signs: Signs): readonly StateStorage[] {
-  return new StageKernel(stage, layout, machine, signs, { kind: 'whole' }).storages();
 }
 /** Writes what stands before the first step into carry memory: initial states, and the identities of reductions over time. */
 export function beginKernel(stage: Stage, entry: string, layout: Layout, machine: Machine, signs: Signs): Kernel | undefined {
@@ -73,8 +72,10 @@ class StageKernel {
     for (const id of stage.stored) written.add(layout.of(id).buffer);
     for (const s of stage.states) {
       written.add(this.#state(s).buffer);
-      if (part.kind === 'summary') written.add(this.#state(s, 'product').buffer);
+      if (part.kind === 'carry') written.add(this.#chunkState(s, 'start').buffer);
     }
+    const products = part.kind === 'summary' ? part.step.products : [];
+    for (const q of products) written.add(this.#product(q).buffer);
     for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
     this.#w = new Writer(written, ['$R', '$B', '$T', '$t0']);
     this.#x = new Expressions({
@@ -82,7 +83,7 @@ class StageKernel {
       item: (e) => (isNow(e.time) && !(this.#accumulates(e.def)) ? this.#items.get(e.def) : undefined),
       load: (e, env) => this.#loadRead(e, env),
       decays: (arg) => stage.anchor === 'scan' && signs.of(arg).nonPositive,
-    }, stage.items);
+    }, [...stage.items, ...products]);
   }
   #accumulates(def: DefinitionId): boolean {
     return this.#stage.accumulators.some((a) => a.def === def);
@@ -103,6 +104,7 @@ class StageKernel {
     else if (stage.phase === 'begin' || stage.phase === 'finish' || !this.#inTime()) this.#flat(this.#inTime() ? this.#scalar('R') : this.#scalar('B'));
     else if (stage.order === 'flat' && this.#needsSequence()) this.#perStep();
     else if (stage.order === 'flat') this.#flat(this.#scalar('R'));
+    else if (this.#part.kind === 'carry') this.#carry(this.#part.step);
     else this.#sequences();
     return this.#finish(name);
   }
@@ -229,40 +231,98 @@ class StageKernel {
       }
     });
   }
+  /** Chunks stand at fixed steps of the tile; a backward one is gone through from its end. */
   #chunks(b: Int, length: Int, env: Env, step: (t: Int) => void): void {
     const w = this.#w;
-    const perSequence = w.int('chunks', { kind: 'idiv', left: iadd(this.#scalar('T'), int(CHUNK - 1)), by: CHUNK });
-    const count: Int = { kind: 'idiv', left: iadd(length, int(CHUNK - 1)), by: CHUNK };
-    w.loop('c', int(0), w.int('count', count), 1, { parallel: true }, (c) => {
+    const { perSequence, count } = this.#chunkCount(length);
+    w.loop('c', int(0), count, 1, { parallel: true }, (c) => {
       this.#chunk = w.int('chunk', iadd(imul(b, perSequence), c));
-      if (this.#part.kind === 'summary') for (const s of this.#stage.states) for (const which of ['sum', 'product'] as const) this.#clear(this.#state(s, which), env, b);
-      w.loop('t', imul(c, CHUNK), w.int('end', imin(length, iadd(imul(c, CHUNK), int(CHUNK)))), 1, {}, step);
+      if (this.#part.kind === 'summary') {
+        for (const s of this.#stage.states) this.#clear(this.#state(s), env, b);
+        for (const q of this.#part.step.products) this.#clear(this.#product(q), env, b);
+      }
+      const end = w.int('end', imin(length, iadd(imul(c, CHUNK), int(CHUNK))));
+      if (this.#stage.order === 'backward') w.loop('t', iadd(end, int(-1)), iadd(imul(c, CHUNK), int(-1)), -1, {}, step);
+      else w.loop('t', imul(c, CHUNK), end, 1, {}, step);
       this.#chunk = undefined;
     });
+  }
+  #chunkCount(length: Int): { perSequence: Int; count: Int } {
+    const chunks = (steps: Int): Int => ({ kind: 'idiv', left: iadd(steps, int(CHUNK - 1)), by: CHUNK });
+    return { perSequence: this.#w.int('chunks', chunks(this.#scalar('T'))), count: this.#w.int('count', chunks(length)) };
   }
   #clear(storage: StateStorage, env: Env, b: Int): void {
     const buffer = this.#touch(storage.buffer, 'write');
     const base = this.#point(storage, env, b);
     this.#w.loop('s', int(0), int(storage.cells * storage.slots), this.#lanes, { lanes: true }, (k) => this.#w.store(buffer, iadd(base, k), num(0), 'vector'));
   }
-  /** Q' = Q + (q + q·Q), the product of transitions without its 1. */
+  /** The next product of a chunk's transitions, entry by entry: all are known before the first is stored. */
   #products(env: Env): Task[] {
     if (this.#part.kind !== 'summary') return [];
-    return this.#part.linear.map(({ state, transition }): Task => {
-      const item = this.#items.get(state.def) as Item;
-      return {
-        inner: item.inner, body: transition, env, last: true,
-        sink: (v, at) => {
-          const inner = item.inner.map((i) => { const p = placeOf(at, i); return { int: p.int, lane: p.lane ? 1 : 0 }; });
-          const { at: where, lane } = this.#stateElement(state, at, inner, int(1));
-          const buffer = this.#touch(this.#state(state, 'product').buffer, 'write');
-          this.#touch(buffer, 'read');
-          const old = this.#w.let({ kind: 'load', buffer, at: where, access: lane === 0 ? 'uniform' : 'vector' });
-          const step = this.#w.let({ kind: 'muladd', left: v, right: old, plus: v });
-          this.#w.store(buffer, where, { kind: 'binary', op: 'add', left: old, right: step }, lane === 0 ? 'one' : 'vector');
-        },
-      };
+    const { products, elementwise } = this.#part.step;
+    return products.map((q): Task => ({
+      inner: elementwise, body: q.body, env, last: true,
+      sink: (v, at) => {
+        const { buffer, place } = this.#productElement(q, at, elementwise.map((i) => { const p = placeOf(at, i); return { int: p.int, lane: p.lane ? 1 : 0 }; }));
+        this.#w.store(this.#touch(buffer, 'write'), place.at, v, place.lane === 0 ? 'one' : 'vector');
+      },
+    }));
+  }
+  /** The state that each chunk starts with: v ← v + (Q·v + F) from one chunk to the next. */
+  #carry(step: ChunkStep): void {
+    this.#eachSequence((b, length) => {
+      const { perSequence, count } = this.#chunkCount(length);
+      this.#domain(this.#envs.root(b), (_, bind) => {
+        for (const env of this.#copies(bind(this.#envs.root(b)))) {
+          this.#eachElement(step.elementwise, env, (at) => this.#carryElement(step, at, b, perSequence, count));
+        }
+      });
     });
+  }
+  #carryElement(step: ChunkStep, env: Env, b: Int, perSequence: Int, count: Int): void {
+    const w = this.#w;
+    const laned = this.#shape.lane !== undefined;
+    const load = (buffer: string, at: Int): Value => w.let({ kind: 'load', buffer: this.#touch(buffer, 'read'), at, access: laned ? 'vector' : 'uniform' });
+    const store = (buffer: string, at: Int, v: Value): void => w.store(this.#touch(buffer, 'write'), at, v, laned ? 'vector' : 'one');
+    const place = (c: Component, storage: StateStorage): { buffer: string; at: Int } => {
+      const inner = c.inner.map((i) => ({ int: typeof i === 'number' ? int(i) : placeOf(env, i).int, lane: 0 }));
+      return { buffer: storage.buffer, at: this.#stateElement(c.state, env, inner, int(c.lag), storage).at };
+    };
+    const home = step.components.map((c) => place(c, this.#state(c.state)));
+    const carried = home.map((h) => w.variable('h', load(h.buffer, h.at)));
+    w.loop('c', int(0), count, 1, {}, (k) => {
+      const c = this.#stage.order === 'backward' ? iadd(count, imul(k, -1), int(-1)) : k;
+      this.#chunk = w.int('chunk', iadd(imul(b, perSequence), c));
+      const next = step.components.map((component, i): Value => {
+        const start = place(component, this.#chunkState(component.state, 'start'));
+        const h: Value = { kind: 'reg', name: carried[i] as string };
+        store(start.buffer, start.at, h);
+        const sum = place(component, this.#chunkState(component.state, 'sum'));
+        let change = load(sum.buffer, sum.at);
+        for (const q of step.products) {
+          if (q.row !== i) continue;
+          const { buffer, place: from } = this.#productElement(q, env, step.elementwise.map((x) => ({ int: placeOf(env, x).int, lane: 0 })));
+          change = w.let({ kind: 'muladd', left: load(buffer, from.at), right: { kind: 'reg', name: carried[q.column] as string }, plus: change });
+        }
+        return w.let({ kind: 'binary', op: 'add', left: h, right: change });
+      });
+      carried.forEach((name, i) => w.set(name, next[i] as Value));
+      this.#chunk = undefined;
+    });
+    home.forEach((h, i) => store(h.buffer, h.at, { kind: 'reg', name: carried[i] as string }));
+  }
+  #chunkState(s: KeptState, which: 'sum' | 'start'): StateStorage {
+    return this.#layout.chunkState(this.#carryState(s), which);
+  }
+  #product(q: ProductEntry): StateStorage {
+    const step = this.#part.kind === 'whole' ? undefined : this.#part.step;
+    const { cells } = this.#cellsOf(step?.elementwise ?? [], this.#shape.lane !== undefined);
+    return this.#layout.chunkMemory(`${this.#stage.name}#product.${q.row}.${q.column}`, { cells, slots: 1, row: cells * this.#points() });
+  }
+  #productElement(q: ProductEntry, env: Env, inner: readonly { int: Int; lane: number }[]): { buffer: string; place: { at: Int; lane: number } } {
+    const storage = this.#product(q);
+    const { strides } = this.#cellsOf(this.#part.kind === 'whole' ? [] : this.#part.step.elementwise, this.#shape.lane !== undefined);
+    return { buffer: storage.buffer, place: this.#cell(this.#point(storage, env, this.#step?.b ?? env.row), strides, inner, env, this.#shape.lane !== undefined) };
   }
   #flush(b: Int, env: Env): void {
     for (const s of this.#stage.states) {
@@ -319,10 +379,6 @@ class StageKernel {
 
   // --- before the first step ---------------------------------------------------------------------------------------------
 
-  /** The state storages, for what runs between the parts of a chunked scan. */
-  storages(): readonly StateStorage[] {
-    return this.#stage.states.map((s) => this.#state(s));
-  }
   begin(name: string): Kernel {
     this.#w.loop('b', int(0), this.#scalar('B'), 1, { parallel: true }, (b) => {
       for (const s of this.#stage.states) if (s.initial) this.#beginState(s, s.initial, b);
@@ -436,23 +492,37 @@ class StageKernel {
   // --- states -----------------------------------------------------------------------------------------------------------
 
   #cells(item: Item): { strides: readonly number[]; cells: number } {
-    const sizes = item.inner.map((i) => i.axis.size);
-    const { lane, laneLoops } = this.#shape;
-    if (lane && item.indices.includes(lane)) {
+    return this.#cellsOf(item.inner, this.#hasLane(item));
+  }
+  #hasLane(item: Item): boolean {
+    return this.#shape.lane !== undefined && item.indices.includes(this.#shape.lane);
+  }
+  #cellsOf(inner: readonly Index[], laned: boolean): { strides: readonly number[]; cells: number } {
+    const sizes = inner.map((i) => i.axis.size);
+    if (laned) {
       const tile = this.#lanes * this.#shape.vectors;
       return { strides: rowMajor(sizes).map((s) => s * tile), cells: sizes.reduce((n, s) => n * s, 1) * tile };
     }
-    const order = laneLoops ? sizes.map((s, k) => (k === sizes.length - 1 ? Math.ceil(s / this.#lanes) * this.#lanes : s)) : sizes;
+    const order = this.#shape.laneLoops ? sizes.map((s, k) => (k === sizes.length - 1 ? Math.ceil(s / this.#lanes) * this.#lanes : s)) : sizes;
     const cells = order.reduce((n, s) => n * s, 1);
     return { strides: rowMajor(order), cells: Math.ceil(cells / this.#lanes) * this.#lanes };
   }
-  #state(s: KeptState, which: 'sum' | 'product' = 'sum'): StateStorage {
-    const item = this.#stage.items.find((i) => i.def === s.def) as Item;
+  /** Points of the domain, lane tiles as one. */
+  #points(): number {
     const tile = this.#lanes * this.#shape.vectors;
-    const points = this.#stage.domain.reduce((n, i) => n * (i === this.#shape.lane ? Math.ceil(i.axis.size / tile) : i.axis.size), 1);
-    const storage = this.#layout.state(this.#stage, s.def, this.#cells(item).cells, points, s.depth, s.inPlace);
-    if (this.#part.kind === 'whole') return storage;
-    return this.#layout.chunkState(storage, this.#part.kind === 'apply' ? 'start' : which);
+    return this.#stage.domain.reduce((n, i) => n * (i === this.#shape.lane ? Math.ceil(i.axis.size / tile) : i.axis.size), 1);
+  }
+  /** Where this part of the recurrence keeps a state: in carry memory, or of its chunk the sum from zero, or the running state. */
+  #state(s: KeptState): StateStorage {
+    switch (this.#part.kind) {
+      case 'whole': case 'carry': return this.#carryState(s);
+      case 'summary': return this.#chunkState(s, 'sum');
+      case 'apply': return this.#chunkState(s, 'start');
+    }
+  }
+  #carryState(s: KeptState): StateStorage {
+    const item = this.#stage.items.find((i) => i.def === s.def) as Item;
+    return this.#layout.state(this.#stage, s.def, this.#cells(item).cells, this.#points(), s.depth, s.inPlace);
   }
   /** Where a domain point's slots begin. */
   #point(storage: StateStorage, env: Env, b: Int): Int {
@@ -473,18 +543,19 @@ class StageKernel {
     }
     return at;
   }
-  #stateElement(s: KeptState, env: Env, inner: readonly { int: Int; lane: number }[], slot: Int): { at: Int; lane: number } {
+  #stateElement(s: KeptState, env: Env, inner: readonly { int: Int; lane: number }[], slot: Int, storage = this.#state(s)): { at: Int; lane: number } {
     const item = this.#items.get(s.def) as Item;
-    const storage = this.#state(s);
-    const b = this.#step?.b ?? env.row;
     const { strides, cells } = this.#cells(item);
     const first = s.inPlace ? 1 : 0;
-    let at: Int = iadd(this.#point(storage, env, b), imul(iadd(slot, int(-first)), cells));
+    const base = iadd(this.#point(storage, env, this.#step?.b ?? env.row), imul(iadd(slot, int(-first)), cells));
+    return this.#cell(base, strides, inner, env, this.#hasLane(item));
+  }
+  #cell(base: Int, strides: readonly number[], inner: readonly { int: Int; lane: number }[], env: Env, laned: boolean): { at: Int; lane: number } {
+    let at = base;
     let lane = 0;
     inner.forEach((p, k) => { at = iadd(at, imul(p.int, strides[k] as number)); lane += p.lane * (strides[k] as number); });
-    const { lane: laneIndex } = this.#shape;
-    if (laneIndex && item.indices.includes(laneIndex)) {
-      at = iadd(at, int((placeOf(env, laneIndex).tile?.vector ?? 0) * this.#lanes));
+    if (laned) {
+      at = iadd(at, int((placeOf(env, this.#shape.lane as Index).tile?.vector ?? 0) * this.#lanes));
       lane += 1;
     }
     return { at, lane };
@@ -532,6 +603,8 @@ class StageKernel {
   #loadRead(e: ExprOf<'read'>, env: Env): Value {
     const state = this.#stage.states.find((s) => s.def === e.def);
     if (state && !isNow(e.time)) return this.#loadState(state, e, env);
+    const product = this.#part.kind === 'summary' ? this.#part.step.products.find((q) => q.def === e.def) : undefined;
+    if (product && this.#part.kind === 'summary') return this.#loadProduct(product, e, env, this.#part.step.elementwise.length);
     const storage = this.#layout.of(e.def);
     if (storage.kind === 'load') {
       if (!this.#load) return this.#touched(loadConstant(this.#layout, e, env, this.#access));
@@ -542,6 +615,10 @@ class StageKernel {
     const last = (): Int => lastMember(env, this.#lanes, e.at);
     if (isNow(e.time)) return this.#touched(loadValue(storage.buffer, iadd(imul(row, storage.row), at), lane, last));
     return this.#shifted(e, env, at, lane, last);
+  }
+  #loadProduct(q: ProductEntry, e: ExprOf<'read'>, env: Env, elementwise: number): Value {
+    const { buffer, place } = this.#productElement(q, env, e.at.slice(e.at.length - elementwise).map((a) => affinePlace(env, a)));
+    return loadValue(this.#touch(buffer, 'read'), place.at, place.lane, () => lastMember(env, this.#lanes, e.at));
   }
   #touched(v: Value): Value {
     if (v.kind === 'load') this.#touch(v.buffer, 'read');
