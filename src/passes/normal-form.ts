@@ -9,11 +9,12 @@
  *
  * More than one step of past is the companion form: `depth` blocks per pair, where the step of the vector (h_{t-1}, …, h_{t-depth}) shifts.
  */
-import { affineOf, affineValue, dependencies, freeIndices, plainIndex, readsTime, substitute, visitExpr, type Builder } from '../ir/builder.js';
+import { affineOf, affineValue, dependencies, plainIndex, readsTime, substitute, visitExpr, type Builder } from '../ir/builder.js';
 import { components } from '../ir/components.js';
 import type { Affine, Axis, Definition, DefinitionId, Expr, Index, Program } from '../ir/program.js';
 import { AffineMaps, ownIndex, type Member, type Obstacle, type Term } from './affine.js';
-import { factors, isLoadTime, loadTimeDefinitions, product } from './pass.js';
+import { factors, isLoadTime, loadTimeDefinitions } from './pass.js';
+import { separate } from './rank.js';
 
 export type { Term } from './affine.js';
 
@@ -190,34 +191,8 @@ function structureOf(program: Program, to: Definition, from: Definition, terms: 
 function factored(program: Program, t: Term, mixing: readonly number[], rows: readonly Index[], b: Builder): Factor | undefined {
   const columns = t.bound.filter((i) => mixing.some((p) => t.at[p]?.terms.some((x) => x.index === i)));
   if (mixing.some((p) => t.at[p]?.terms.some((x) => rows.includes(x.index)))) return undefined;
-  const tie = t.bound.filter((i) => !columns.includes(i));
-  const left: Expr[] = [];
-  const right: Expr[] = [];
-  const sort = (f: Expr, depth: number): boolean => {
-    const free = freeIndices(f);
-    const row = rows.some((i) => free.has(i));
-    const column = columns.some((i) => free.has(i));
-    if (!row || !column) { (column ? right : left).push(f); return true; }
-    const opened = depth > 0 ? openSum(program, f, b) : undefined;
-    if (!opened) return false;
-    tie.push(...opened.over);
-    return opened.factors.every((x) => sort(x, depth - 1));
-  };
-  if (!factors(t.coefficient).every((f) => sort(f, 2))) return undefined;
-  return { left: product(b, left), right: product(b, right), tie, columns, at: t.at };
-}
-/** sum(r: U·V), as it stands or as the definition that is read: its factors, under binders of their own. */
-function openSum(program: Program, f: Expr, b: Builder): { readonly over: readonly Index[]; readonly factors: readonly Expr[] } | undefined {
-  if (f.kind === 'reduce' && f.op === 'sum' && f.over !== 'time' && !f.over.axis.ragged) {
-    const { over } = f;
-    const fresh = b.newIndex(over.name, over.axis);
-    return { over: [fresh], factors: factors(substitute(b, f.body, (i) => (i === over ? affineOf(fresh) : undefined))) };
-  }
-  if (f.kind !== 'read') return undefined;
-  const d = program.definitions[f.def] as Definition;
-  if (d.kind !== 'equation' || d.state || (d.time && (f.time?.constant !== 0 || f.time.terms.length > 0))) return undefined;
-  const image = new Map(d.indices.map((i, k) => [i, f.at[k] as Affine]));
-  return { over: [], factors: factors(substitute(b, d.body, (i) => image.get(i))) };
+  const found = separate(program, factors(t.coefficient), new Set(rows), new Set(columns), b);
+  return found && { left: found.left, right: found.right, tie: [...t.bound.filter((i) => !columns.includes(i)), ...found.tie], columns, at: t.at };
 }
 
 /** Fresh indices over a state's elements, to name the columns of T by. */
