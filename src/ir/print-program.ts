@@ -12,7 +12,7 @@ export function printDefinition(p: Program, d: Definition): string {
     case 'param': return `param ${left}`;
     case 'inverse': return `${left} = inverse ${p.definitions[d.matrix]?.name ?? ''}`;
     case 'stack': return `${left} = stack ${d.parts.map((x) => p.definitions[x]?.name ?? '').join(', ')}`;
-    case 'equation': return `${d.state ? `${d.state.direction} state ` : ''}${left} = ${printExpr(p, d.body)}`;
+    case 'equation': return `${d.state ? `${d.state.direction} state ` : ''}${left} = ${printExpr(p, d.body)}${d.state?.initial ? `, initial ${printExpr(p, d.state.initial)}` : ''}`;
   }
 }
 const symbols: Readonly<Record<string, string>> = { add: '+', sub: '-', mul: '*', div: '/', lt: '<', le: '<=', eq: '==', ne: '!=', and: '&&', or: '||' };

@@ -41,11 +41,14 @@ function linear(body: Expr, state: DefinitionId, rest: readonly Index[] | undefi
   const reads = list.filter(isState);
   const [read] = reads;
   if (!read || reads.length > 1 || list.some((f) => f !== read && readsState(f, state))) return undefined;
+  const drive = terms.filter((t) => t !== term);
+  const driven = drive.length === 0 ? undefined : drive.reduce((x, y) => b.binary('add', x, y));
+  // A decay of 1 is no decay: the increment is the drive.
+  if (list.length === 1) return { state: read, change: driven ?? b.const(0) };
   const minusOne = lessOne(product(b, list.filter((f) => f !== read)), program, loaded, b);
   if (!minusOne) return undefined;
-  const drive = terms.filter((t) => t !== term);
   const step = b.binary('mul', minusOne, read);
-  return { state: read, change: drive.length === 0 ? step : b.binary('add', step, drive.reduce((x, y) => b.binary('add', x, y))) };
+  return { state: read, change: driven ? b.binary('add', step, driven) : step };
 }
 function summands(e: Expr): Expr[] {
   return e.kind === 'binary' && e.op === 'add' ? [...summands(e.left), ...summands(e.right)] : [e];
