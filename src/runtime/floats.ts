@@ -1,52 +1,51 @@
-/** Stored number formats, read as float64 or float32. Everything is little-endian, at any alignment. */
+/** Stored number formats, read as float64 or float32. Little-endian, as every engine with WebAssembly has its memory; any alignment. */
 
-interface Format {
-  readonly bytes: number;
-  /** Absent: listed, but there is no conversion. */
-  readonly read?: (view: DataView, at: number) => number;
-  readonly float?: true;
+type Elements = Float64Array | Float32Array | Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array | BigInt64Array | BigUint64Array;
+interface ElementsConstructor {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, offset?: number, length?: number): Elements;
 }
-
 /** The dtypes of safetensors. */
 export type Dtype =
   | 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'U64' | 'I32' | 'U32' | 'I16' | 'U16' | 'I8' | 'U8' | 'BOOL' | 'F8_E4M3' | 'F8_E5M2' | 'C64';
 
-export const formats: { readonly [D in Dtype]: Format } = {
-  F64: { bytes: 8, float: true, read: (v, at) => v.getFloat64(at, true) },
-  F32: { bytes: 4, float: true, read: (v, at) => v.getFloat32(at, true) },
-  F16: { bytes: 2, float: true, read: (v, at) => half(v.getUint16(at, true)) },
-  BF16: { bytes: 2, float: true, read: brain },
-  I64: { bytes: 8, read: (v, at) => Number(v.getBigInt64(at, true)) },
-  U64: { bytes: 8, read: (v, at) => Number(v.getBigUint64(at, true)) },
-  I32: { bytes: 4, read: (v, at) => v.getInt32(at, true) },
-  U32: { bytes: 4, read: (v, at) => v.getUint32(at, true) },
-  I16: { bytes: 2, read: (v, at) => v.getInt16(at, true) },
-  U16: { bytes: 2, read: (v, at) => v.getUint16(at, true) },
-  I8: { bytes: 1, read: (v, at) => v.getInt8(at) },
-  U8: { bytes: 1, read: (v, at) => v.getUint8(at) },
-  BOOL: { bytes: 1 },
-  F8_E4M3: { bytes: 1 },
-  F8_E5M2: { bytes: 1 },
-  C64: { bytes: 8 },
+/** What holds the elements, or where there is no conversion, the bytes of one. */
+const formats: { readonly [D in Dtype]: ElementsConstructor | number } = {
+  F64: Float64Array, F32: Float32Array, F16: Uint16Array, BF16: Uint16Array, I64: BigInt64Array, U64: BigUint64Array, I32: Int32Array, U32: Uint32Array,
+  I16: Int16Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1, C64: 8,
 };
+export const dtypes = Object.keys(formats) as readonly Dtype[];
+export const isDtype = (name: unknown): name is Dtype => dtypes.includes(name as Dtype);
+export function bytesOf(dtype: Dtype): number {
+  const f = formats[dtype];
+  return typeof f === 'number' ? f : f.BYTES_PER_ELEMENT;
+}
 
-export const isDtype = (name: unknown): name is Dtype => typeof name === 'string' && Object.hasOwn(formats, name);
+/** The elements as stored: a view where they lie aligned, else a copy; undefined where there is no conversion. */
+export function elementsOf(dtype: Dtype, bytes: Uint8Array): Elements | undefined {
+  const f = formats[dtype];
+  if (typeof f === 'number') return undefined;
+  return bytes.byteOffset % f.BYTES_PER_ELEMENT === 0 ? new f(bytes.buffer, bytes.byteOffset, bytes.length / f.BYTES_PER_ELEMENT) : new f(bytes.slice().buffer);
+}
+/** Elements as numbers, rounded to the target's kind. */
+export function convert<A extends Float32Array | Float64Array>(dtype: Dtype, elements: Elements, target: A): A {
+  const word = new Uint32Array(1);
+  const float = new Float32Array(word.buffer);
+  const number = dtype === 'F16' ? half : dtype === 'BF16' ? (bits: number): number => {
+    word[0] = bits << 16;
+    return float[0] as number;
+  } : undefined;
+  for (let i = 0; i < target.length; i++) {
+    const e = Number(elements[i]);
+    target[i] = number ? number(e) : e;
+  }
+  return target;
+}
 
 /** IEEE binary16, given as its bits. */
 export function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return exponent ? sign * (1024 + fraction) * 2 ** (exponent - 25) : sign * fraction * 2 ** -24;
-}
-
-/** bfloat16: the upper half of a float32, put together by hand so that no buffer is needed. */
-function brain(view: DataView, at: number): number {
-  const bits = view.getUint16(at, true);
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 7) & 255;
-  const fraction = bits & 127;
-  if (exponent === 255) return fraction ? NaN : sign * Infinity;
-  return exponent ? sign * (128 + fraction) * 2 ** (exponent - 134) : sign * fraction * 2 ** -133;
+  const size = exponent === 31 ? (fraction ? NaN : Infinity) : exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24;
+  return bits & 0x8000 ? -size : size;
 }

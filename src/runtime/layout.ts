@@ -4,7 +4,7 @@
  * stream's state stays where it is; then the slots of the activations.
  */
 import { failure } from './errors.js';
-import type { Manifest } from './manifest.js';
+import type { BufferSpec, Manifest } from './manifest.js';
 
 export interface Layout {
   /** By BufferId; -1 where the buffer doesn't exist at this time. */
@@ -23,57 +23,61 @@ const slack = 256;
 const pageBytes = 65536;
 export const memoryLimit = 2 ** 32;
 
+/** Hands out addresses, one after another. */
 class Cursor {
   at = firstAddress;
+  readonly addresses: number[];
+  readonly #manifest: Manifest;
+
+  constructor(manifest: Manifest) {
+    this.#manifest = manifest;
+    this.addresses = manifest.buffers.map(() => -1);
+    this.each('constant', (b) => b.size * 4);
+  }
   take(bytes: number): number {
     const address = this.at;
     this.at = Math.ceil((address + bytes + slack) / alignment) * alignment;
     return address;
   }
-}
-
-function constants(manifest: Manifest, cursor: Cursor): number[] {
-  return manifest.buffers.map((b) => (b.kind === 'constant' ? cursor.take(b.size * 4) : -1));
+  each<K extends BufferSpec['kind']>(kind: K, bytes: (buffer: Extract<BufferSpec, { kind: K }>) => number): void {
+    this.#manifest.buffers.forEach((b, i) => {
+      if (b.kind === kind) this.addresses[i] = this.take(bytes(b as Extract<BufferSpec, { kind: K }>));
+    });
+  }
 }
 
 /** The end of the constants, which begin at the same address in both memories. */
 export function constantsRange(manifest: Manifest): { readonly from: number; readonly to: number } {
-  const cursor = new Cursor();
-  constants(manifest, cursor);
-  return { from: firstAddress, to: cursor.at };
+  return { from: firstAddress, to: new Cursor(manifest).at };
 }
 
 /** The scratch memory in which load-time launches run: constants and float64 buffers. */
 export function loadLayout(manifest: Manifest): Layout {
-  const cursor = new Cursor();
-  const addresses = constants(manifest, cursor);
-  manifest.buffers.forEach((b, i) => {
-    if (b.kind === 'load') addresses[i] = cursor.take(b.size * 8);
-  });
-  return { addresses, lengths: 0, kept: { from: 0, to: 0 }, bytes: cursor.at };
+  const cursor = new Cursor(manifest);
+  cursor.each('load', (b) => b.size * 8);
+  return { addresses: cursor.addresses, lengths: 0, kept: { from: 0, to: 0 }, bytes: cursor.at };
 }
 
 export function runLayout(manifest: Manifest, batch: number, steps: number): Layout {
-  const cursor = new Cursor();
-  const addresses = constants(manifest, cursor);
+  const cursor = new Cursor(manifest);
+  const { addresses } = cursor;
   const lengths = cursor.take(batch * 4);
   const from = cursor.at;
-  for (const kind of ['carry', 'batch'] as const) {
-    manifest.buffers.forEach((b, i) => {
-      if (b.kind === kind) addresses[i] = cursor.take(batch * b.row * 4);
-    });
-  }
+  cursor.each('carry', (b) => batch * b.row * 4);
+  cursor.each('batch', (b) => batch * b.row * 4);
   const to = cursor.at;
+  cursor.each('chunks', (b) => batch * Math.ceil(steps / b.steps) * b.row * 4);
+  const slots = slotRows(manifest).map((row) => cursor.take(batch * steps * row * 4));
   manifest.buffers.forEach((b, i) => {
-    if (b.kind === 'chunks') addresses[i] = cursor.take(batch * Math.ceil(steps / b.steps) * b.row * 4);
-  });
-  const slots = new Map<number, number>();
-  for (const b of manifest.buffers) if (b.kind === 'rows') slots.set(b.slot, Math.max(slots.get(b.slot) ?? 0, b.row));
-  for (const [slot, row] of slots) slots.set(slot, cursor.take(batch * steps * row * 4));
-  manifest.buffers.forEach((b, i) => {
-    if (b.kind === 'rows') addresses[i] = slots.get(b.slot) as number;
+    if (b.kind === 'rows') addresses[i] = slots[b.slot] as number;
   });
   return { addresses, lengths, kept: { from, to }, bytes: cursor.at };
+}
+/** The widest row of each slot: what it needs for one step. */
+export function slotRows(manifest: Manifest): readonly number[] {
+  const rows: number[] = [];
+  for (const b of manifest.buffers) if (b.kind === 'rows') rows[b.slot] = Math.max(rows[b.slot] ?? 0, b.row);
+  return rows;
 }
 
 /** Grows a memory to hold `bytes`. @throws LoadError SSM5205. */

@@ -1,11 +1,12 @@
 /** From a compiled module and weights to memory that runs: weights in float64, the load-time kernels once, their results kept. */
 import { erfc } from './erfc.js';
-import { failure, nearest, reason, shapeText } from './errors.js';
+import { describe, failure, kindOf, nearest, reason, shapeText } from './errors.js';
 import { fetchBytes, type UrlLike } from './files.js';
 import { invert } from './inverse.js';
 import { constantsRange, ensure, loadLayout } from './layout.js';
 import type { Launch, Manifest, WeightSpec } from './manifest.js';
-import { readSafetensors, type SafetensorsFile } from './safetensors.js';
+import { readSafetensors, type SafetensorsFile, type WritableTensor } from './safetensors.js';
+import { sizeOf } from './tensors.js';
 
 /** A stored parameter by name: a safetensors file's bytes or address, or tensors at hand. */
 export type Weights = string | UrlLike | Uint8Array | ArrayBuffer | SafetensorsFile | Readonly<Record<string, { readonly data: Float32Array | Float64Array; readonly shape: readonly number[] }>>;
@@ -30,46 +31,45 @@ export async function compileModule(bytes: Uint8Array): Promise<WebAssembly.Modu
   }
 }
 
+/** What weights are read from: elements and shape by name, or why they can't be used. */
 interface Source {
   readonly names: readonly string[];
-  /** Elements and shape, or why they can't be used. */
-  readonly get: (name: string) => { readonly data: Float64Array; readonly shape: readonly number[] } | string | undefined;
+  readonly get: (name: string) => { readonly data: Float64Array; readonly shape: readonly number[] } | string;
 }
 /** @throws WeightsError SSM5001 to SSM5003. */
 export async function openWeights(weights: Weights): Promise<Source> {
-  if (typeof weights === 'string' || (typeof weights === 'object' && 'href' in weights)) {
+  const address = typeof weights === 'string' ? weights : (weights as Partial<UrlLike> | null)?.href;
+  if (typeof address === 'string') {
     let bytes: Uint8Array;
     try {
       bytes = await fetchBytes(weights as string | UrlLike);
     } catch (error) {
-      throw failure('SSM5001', { from: typeof weights === 'string' ? `\`${weights}\`` : `\`${(weights as UrlLike).href}\``, why: reason(error) }, error);
+      throw failure('SSM5001', { from: `\`${address}\``, why: reason(error) }, error);
     }
     return fromFile(readSafetensors(bytes));
   }
-  if (weights instanceof ArrayBuffer) return fromFile(readSafetensors(new Uint8Array(weights)));
-  if (ArrayBuffer.isView(weights)) return fromFile(readSafetensors(weights as Uint8Array));
-  if (typeof weights !== 'object' || weights === null) throw failure('SSM5001', { from: 'what was given', why: 'expected a path, a URL, bytes, a safetensors file or tensors by name' });
-  if (typeof (weights as SafetensorsFile).tensor === 'function') return fromFile(weights as SafetensorsFile);
-  const record = weights as Readonly<Record<string, { data: Float32Array | Float64Array; shape: readonly number[] }>>;
+  if (ArrayBuffer.isView(weights)) return fromFile(readSafetensors(new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)));
+  if (/ArrayBuffer$/.test(kindOf(weights))) return fromFile(readSafetensors(new Uint8Array(weights as ArrayBuffer)));
+  if (typeof weights !== 'object' || weights === null) throw failure('SSM5001', { from: describe(weights), why: 'expected a path, a URL, bytes, a safetensors file or tensors by name' });
+  return typeof (weights as SafetensorsFile).tensor === 'function' ? fromFile(weights as SafetensorsFile) : fromRecord(weights as Readonly<Record<string, Partial<WritableTensor>>>);
+}
+function fromRecord(record: Readonly<Record<string, Partial<WritableTensor>>>): Source {
   return {
     names: Object.keys(record),
-    get: (name) => {
-      const t = Object.hasOwn(record, name) ? record[name] : undefined;
-      if (!t) return undefined;
-      const kind = Object.prototype.toString.call(t.data).slice(8, -1);
-      if (kind !== 'Float32Array' && kind !== 'Float64Array') return `expected a Float32Array or Float64Array, got ${kind}`;
-      return { data: Float64Array.from(t.data), shape: t.shape };
+    get(name) {
+      const { data, shape } = record[name] ?? {};
+      if (!data || !/^Float(32|64)Array$/.test(kindOf(data))) return `expected a Float32Array or Float64Array as data, got ${describe(data)}`;
+      if (!Array.isArray(shape) || sizeOf(shape as readonly number[]) !== data.length) return `expected a shape of ${data.length} elements, got ${Array.isArray(shape) ? shapeText(shape as readonly number[]) : describe(shape)}`;
+      return { data: new Float64Array(data), shape: shape as readonly number[] };
     },
   };
 }
-const floats: ReadonlySet<string> = new Set(['F32', 'F16', 'BF16', 'F64']);
 function fromFile(file: SafetensorsFile): Source {
   return {
     names: file.names,
-    get: (name) => {
-      if (!file.has(name)) return undefined;
+    get(name) {
       const t = file.tensor(name);
-      return floats.has(t.dtype) ? { data: t.toFloat64(), shape: t.shape } : `expected dtype F32, F16, BF16 or F64, got ${t.dtype}`;
+      return /^B?F\d+$/.test(t.dtype) ? { data: t.toFloat64(), shape: t.shape } : `expected dtype F32, F16, BF16 or F64, got ${t.dtype}`;
     },
   };
 }
@@ -77,17 +77,17 @@ function fromFile(file: SafetensorsFile): Source {
 /** All that doesn't fit, in one error. @throws WeightsError SSM5004, SSM5005. */
 function readWeights(specs: readonly WeightSpec[], source: Source): Float64Array[] {
   const problems: string[] = [];
-  const unused = new Set(source.names);
-  for (const s of specs) unused.delete(s.name);
+  const has = new Set(source.names);
+  const asked = new Set(specs.map((s) => s.name));
   const data = specs.map((spec) => {
-    const found = source.get(spec.name);
-    if (found === undefined) problems.push(`lacks \`${spec.name}\` ${shapeText(spec.shape)}${nearest(spec.name, unused)}`);
+    const found = has.has(spec.name) ? source.get(spec.name) : undefined;
+    if (found === undefined) problems.push(`lacks \`${spec.name}\` ${shapeText(spec.shape)}${nearest(spec.name, source.names.filter((n) => !asked.has(n)))}`);
     else if (typeof found === 'string') problems.push(`\`${spec.name}\`: ${found}`);
     else if (!sameShape(spec.shape, found.shape)) problems.push(`\`${spec.name}\`: expected shape ${shapeText(spec.shape)}, got ${shapeText(found.shape)}`);
     else return found.data;
     return new Float64Array();
   });
-  if (problems.length > 0) throw failure('SSM5004', { problems });
+  if (problems.length > 0) throw failure('SSM5004', { problems: problems.slice(0, 10).join('; ') + (problems.length > 10 ? `; and ${problems.length - 10} more` : '') });
   specs.forEach((spec, k) => {
     const low = spec.low ?? -Infinity;
     const high = spec.high ?? Infinity;
@@ -99,9 +99,8 @@ function readWeights(specs: readonly WeightSpec[], source: Source): Float64Array
 }
 /** Equal, axes of size 1 aside. */
 function sameShape(want: readonly number[], got: readonly number[]): boolean {
-  const a = want.filter((n) => n !== 1);
-  const b = got.filter((n) => n !== 1);
-  return a.length === b.length && a.every((n, k) => n === b[k]);
+  const [a, b] = [want, got].map((shape) => String(shape.filter((n) => n !== 1)));
+  return a === b;
 }
 
 /** The bytes of the constants, as runs need them. */

@@ -2,6 +2,7 @@
 import { Engine, type Occupant } from './engine.js';
 import { failure, reason } from './errors.js';
 import { fetchBytes, type UrlLike } from './files.js';
+import { slotRows } from './layout.js';
 import { compileModule, computeConstants, openWeights, type Weights } from './load.js';
 import type { Manifest } from './manifest.js';
 import { Stream } from './stream.js';
@@ -115,9 +116,7 @@ export class Model {
     return this.manifest.notStreamable === undefined ? this.manifest.tile : longest;
   }
   #groupRows(time: number): number {
-    const perStep = new Map<number, number>();
-    for (const b of this.manifest.buffers) if (b.kind === 'rows') perStep.set(b.slot, Math.max(perStep.get(b.slot) ?? 0, b.row * 4));
-    const bytes = [...perStep.values()].reduce((a, b) => a + b, 0) * Math.min(time, this.#tileSteps(time));
+    const bytes = 4 * slotRows(this.manifest).reduce((a, b) => a + b, 0) * Math.min(time, this.#tileSteps(time));
     return Math.max(1, Math.floor(GROUP_BYTES / Math.max(1, bytes)));
   }
 

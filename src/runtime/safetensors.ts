@@ -3,7 +3,7 @@
  * WeightsError, and tensors are decoded only when asked for.
  */
 import { describe, failure, nearest, reason, shapeText } from './errors.js';
-import { formats, isDtype, type Dtype } from './floats.js';
+import { bytesOf, convert, dtypes, elementsOf, isDtype, type Dtype } from './floats.js';
 
 export interface StoredTensor {
   readonly dtype: Dtype;
@@ -52,18 +52,18 @@ const malformed = (why: string): Error => failure('SSM5002', { why });
 
 function headerText(bytes: Uint8Array): { readonly text: string; readonly dataAt: number } {
   if (bytes.length < 8) throw malformed(`expected at least 8 bytes, got ${bytes.length}`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > headerLimit) throw malformed(`the header's length is ${length}, the most allowed is ${headerLimit}`);
-  const dataAt = 8 + Number(length);
-  if (dataAt > bytes.length) throw malformed(`the header's length is ${length}, but the file ends after ${bytes.length - 8} bytes of it`);
-  if (bytes[8] !== 0x7b || length === 0n) throw malformed('the header does not begin with {');
-  let text: string;
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+  const dataAt = 8 + length;
+  if (length > headerLimit) throw malformed(`the header has ${length} bytes, more than ${headerLimit}`);
+  if (dataAt > bytes.length) throw malformed(`the header has ${length} bytes, but the file ends after ${bytes.length - 8} of them`);
+  let text = '';
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(8, dataAt));
+    // A copy, since memory that threads share can't be decoded.
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, dataAt));
   } catch {
     throw malformed('the header is not UTF-8');
   }
-  if (!/\} *$/.test(text.slice(text.lastIndexOf('}')))) throw malformed('the header is not a JSON object followed by spaces');
+  if (text[0] !== '{' || /[^ ]/.test(text.slice(text.lastIndexOf('}') + 1))) throw malformed('expected { … } and spaces as the header');
   return { text, dataAt };
 }
 
@@ -74,39 +74,37 @@ function parseHeader(text: string): Map<string, unknown> {
   } catch (error) {
     throw malformed(`the header is not JSON: ${reason(error)}`);
   }
-  const twice = duplicateKey(text);
-  if (twice !== undefined) throw malformed(`the header has the key ${JSON.stringify(twice)} twice in one object`);
+  checkKeys(text);
   return new Map(Object.entries(header as object));
 }
 
-/** JSON.parse keeps the last of two equal keys and says nothing. `text` is valid JSON already, so tokens are enough. */
-function duplicateKey(text: string): string | undefined {
-  const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/gs;
+/** JSON.parse keeps the last of two equal keys and says nothing. `text` is valid JSON already, so strings and braces are enough. */
+function checkKeys(text: string): void {
   const open: Set<string>[] = [];
-  for (let match = token.exec(text); match; match = token.exec(text)) {
-    const [found, colon] = match;
-    if (found === '{') open.push(new Set());
-    else if (found === '}') open.pop();
-    else if (colon !== undefined) {
-      const key = JSON.parse(found.slice(0, found.length - colon.length)) as string;
-      const keys = open.at(-1);
-      if (keys?.has(key)) return key;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '{') open.push(new Set());
+    else if (text[i] === '}') open.pop();
+    else if (text[i] === '"') {
+      const from = i++;
+      for (; text[i] !== '"'; i++) if (text[i] === '\\') i++;
+      let next = i + 1;
+      while ((text[next] as string) <= ' ') next++;
+      if (text[next] !== ':') continue;
+      const key = JSON.parse(text.slice(from, i + 1)) as string;
+      const keys = open[open.length - 1];
+      if (keys?.has(key)) throw malformed(`the header has the key ${JSON.stringify(key)} twice in one object`);
       keys?.add(key);
     }
   }
-  return undefined;
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
-function readMetadata(value: unknown): ReadonlyMap<string, string> {
-  if (value === undefined) return new Map();
-  if (!isObject(value)) throw malformed(`__metadata__ must be an object of strings, not ${describe(value)}`);
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw malformed(`__metadata__ must be an object of strings, but ${JSON.stringify(key)} is ${describe(text)}`);
-  }
-  return new Map(Object.entries(value as Record<string, string>));
+function readMetadata(value: unknown = {}): ReadonlyMap<string, string> {
+  const texts = isObject(value) ? Object.entries(value) : [['', value]];
+  for (const [key, text] of texts) if (typeof text !== 'string') throw malformed(`__metadata__: expected an object of strings, got ${describe(text)}${key && ` for ${JSON.stringify(key)}`}`);
+  return new Map(texts as [string, string][]);
 }
 
 interface Entry {
@@ -121,42 +119,35 @@ function readEntry(name: string, entry: unknown): Entry {
   const bad = (why: string): Error => failure('SSM5003', { name, why });
   if (!isObject(entry)) throw bad(`expected an object with dtype, shape and data_offsets, got ${describe(entry)}`);
   const { dtype, shape, data_offsets: offsets } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
-  if (!isDtype(dtype)) throw bad(`unknown dtype ${JSON.stringify(dtype)}; known are ${Object.keys(formats).join(', ')}`);
-  if (!Array.isArray(shape) || !shape.every(isCount)) throw bad(`shape must be a list of whole numbers, got ${JSON.stringify(shape)}`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
-    throw bad(`data_offsets must be two whole numbers, got ${JSON.stringify(offsets)}`);
-  }
+  if (!isDtype(dtype)) throw bad(`unknown dtype ${JSON.stringify(dtype)}, expected one of ${dtypes.join(', ')}`);
+  if (!isCounts(shape)) throw bad(`expected whole numbers as shape, got ${JSON.stringify(shape)}`);
+  if (!isCounts(offsets) || offsets.length !== 2) throw bad(`expected two whole numbers as data_offsets, got ${JSON.stringify(offsets)}`);
   const [begin, end] = offsets as [number, number];
-  const size = (shape as number[]).reduce((a, b) => a * b, formats[dtype].bytes);
-  if (!Number.isSafeInteger(size)) throw bad(`shape ${shapeText(shape as number[])} is too large`);
-  if (end - begin !== size) throw bad(`${dtype} ${shapeText(shape as number[])} takes ${size} bytes, but data_offsets are [${begin}, ${end}]`);
-  return { name, dtype, shape: shape as number[], begin, end };
+  const size = shape.reduce((a, b) => (Number.isSafeInteger(a * b) ? a * b : NaN), bytesOf(dtype));
+  if (end - begin !== size) throw bad(`${dtype} ${shapeText(shape)} takes ${size || 'too many'} bytes, but data_offsets are [${begin}, ${end}]`);
+  return { name, dtype, shape, begin, end };
 }
 
 function checkContiguous(entries: readonly Entry[], bytes: number): void {
   let at = 0;
   for (const { name, begin, end } of entries) {
-    if (begin !== at) throw failure('SSM5003', { name, why: `${begin < at ? 'overlaps what lies before it' : 'leaves a hole'}: it begins at ${begin}, expected ${at}` });
+    if (begin !== at) throw failure('SSM5003', { name, why: `${begin < at ? 'overlaps' : 'leaves a hole'}: expected data_offsets from ${at}, got ${begin}` });
     at = end;
   }
   if (at !== bytes) throw malformed(`expected ${at} bytes of data by the header, got ${bytes}`);
 }
 
 function storedTensor({ name, dtype, shape }: Entry, bytes: Uint8Array): StoredTensor {
-  const { bytes: width, read } = formats[dtype];
-  const decode = <A extends Float32Array | Float64Array>(target: A): A => {
-    if (!read) throw failure('SSM5006', { name, want: 'a dtype of numbers', got: dtype });
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let i = 0; i < target.length; i++) target[i] = read(view, i * width);
-    return target;
+  const decode = <A extends Float32Array | Float64Array>(make: (count: number) => A): A => {
+    const elements = elementsOf(dtype, bytes);
+    if (!elements) throw failure('SSM5006', { name, want: 'a dtype of numbers', got: dtype });
+    return convert(dtype, elements, make(elements.length));
   };
-  const count = bytes.length / width;
   return {
     dtype,
     shape,
-    toFloat32: () =>
-      dtype === 'F32' && bytes.byteOffset % 4 === 0 ? new Float32Array(bytes.buffer, bytes.byteOffset, count) : decode(new Float32Array(count)),
-    toFloat64: () => decode(new Float64Array(count)),
+    toFloat32: () => (dtype === 'F32' ? (elementsOf(dtype, bytes) as Float32Array) : decode((count) => new Float32Array(count))),
+    toFloat64: () => decode((count) => new Float64Array(count)),
   };
 }
 
@@ -181,7 +172,7 @@ export function writeSafetensors(
   for (const [name, { data, shape }] of entries) {
     const want = shape.reduce((a, b) => a * b, 1);
     if (name === '__metadata__') throw failure('SSM5003', { name, why: 'the name is reserved' });
-    if (!shape.every(isCount) || want !== data.length) throw failure('SSM5003', { name, why: `shape ${shapeText(shape)} does not fit ${data.length} elements` });
+    if (!isCounts(shape) || want !== data.length) throw failure('SSM5003', { name, why: `shape ${shapeText(shape)} does not fit ${data.length} elements` });
     const dtype = data.BYTES_PER_ELEMENT === 8 ? 'F64' : 'F32';
     parts.push(`${JSON.stringify(name)}:{"dtype":"${dtype}","shape":${JSON.stringify(shape)},"data_offsets":[${at},${(at += data.byteLength)}]}`);
   }

@@ -2,7 +2,7 @@
  * What users hand in and get back: float32 tensors in objects that follow the property paths of the manifest. Here inputs are checked,
  * all of them before anything runs.
  */
-import { describe, failure, nearest, shapeText } from './errors.js';
+import { describe, failure, kindOf, nearest, shapeText } from './errors.js';
 import type { TensorSpec } from './manifest.js';
 
 /** Row-major float32. */
@@ -37,8 +37,9 @@ export interface InputRules {
 }
 
 const countLimit = 2 ** 31 - 1;
+const nameOf = (spec: TensorSpec): string => spec.path.join('.');
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-const isFloat32 = (value: unknown): value is Float32Array => Object.prototype.toString.call(value) === '[object Float32Array]';
+const isFloat32 = (value: unknown): value is Float32Array => kindOf(value) === 'Float32Array';
 
 /**
  * Checks and gathers the inputs.
@@ -46,10 +47,10 @@ const isFloat32 = (value: unknown): value is Float32Array => Object.prototype.to
  */
 export function readInputs(specs: readonly TensorSpec[], inputs: unknown, rules: InputRules): Batch {
   const given = collect(specs, inputs).map((value, i) => measure(specs[i] as TensorSpec, value));
-  const batch = agree('batch', given, (g) => g.batch) ?? rules.batch ?? rules.lengths?.length ?? 1;
-  const time = agree('time', given, (g) => g.time) ?? 1;
+  const batch = agree('batch', given) ?? rules.batch ?? rules.lengths?.length ?? 1;
+  const time = agree('time', given) ?? 1;
   if (rules.batch !== undefined && batch !== rules.batch) {
-    throw failure('SSM5106', { name: given[0]?.spec.name ?? '', what: 'batch', got: batch, other: 'the stream', want: rules.batch });
+    throw failure('SSM5106', { name: given[0] ? nameOf(given[0].spec) : '', what: 'batch', got: batch, other: 'the stream', want: rules.batch });
   }
   if (batch * time > countLimit) throw failure('SSM5110', { what: 'batch times steps', got: batch * time, limit: countLimit });
   const lengths = readLengths(rules.lengths, batch, time);
@@ -64,99 +65,70 @@ interface Measured extends Bound {
   readonly time?: number;
 }
 
-type Branch = Map<string, Branch | number>;
-
-function tree(specs: readonly TensorSpec[]): Branch {
-  const root: Branch = new Map();
-  specs.forEach(({ path }, position) => {
-    let at = root;
-    for (const part of path.slice(0, -1)) {
-      const next = at.get(part);
-      const branch: Branch = next instanceof Map ? next : new Map();
-      at.set(part, branch);
-      at = branch;
-    }
-    at.set(path[path.length - 1] as string, position);
-  });
-  return root;
-}
-
 /** The values at the specs' paths, in their order. */
 function collect(specs: readonly TensorSpec[], inputs: unknown): unknown[] {
-  const values: unknown[] = [];
-  const missing: string[] = [];
-  const unknown: string[] = [];
-  const known = specs.map((s) => s.path.join('.'));
-  const walk = (branch: Branch, at: unknown, prefix: string): void => {
-    if (typeof at !== 'object' || at === null || ArrayBuffer.isView(at)) throw failure('SSM5103', { name: prefix.slice(0, -1) || 'inputs', got: `${describe(at)} where an object of tensors belongs` });
-    for (const key of Object.keys(at)) if (!branch.has(key)) unknown.push(prefix + key);
-    for (const [key, next] of branch) {
-      const value = Object.hasOwn(at, key) ? (at as Record<string, unknown>)[key] : undefined;
-      if (typeof next === 'number') {
-        values[next] = value;
-        if (value === undefined) missing.push(prefix + key);
-      } else if (value === undefined) missing.push(...known.filter((k) => k.startsWith(`${prefix}${key}.`)));
-      else walk(next, value, `${prefix}${key}.`);
+  const known = specs.map(nameOf);
+  const values = new Map<string, unknown>();
+  const stray: string[] = [];
+  const walk = (at: unknown, prefix: string): void => {
+    if (kindOf(at) !== 'Object') throw failure('SSM5103', { name: prefix.slice(0, -1) || 'inputs', got: `${describe(at)} where an object of tensors belongs` });
+    for (const [key, value] of Object.entries(at as object)) {
+      const name = prefix + key;
+      if (known.includes(name)) values.set(name, value);
+      else if (!known.some((k) => k.startsWith(`${name}.`))) stray.push(name);
+      else if (value !== undefined) walk(value, `${name}.`);
     }
   };
-  walk(tree(specs), inputs, '');
-  const [stray] = unknown;
-  const [lacking] = missing;
-  if (lacking !== undefined) throw failure('SSM5101', { missing, near: nearest(lacking, unknown) });
-  if (stray !== undefined) throw failure('SSM5102', { name: stray, known, near: nearest(stray, known) });
-  return values;
+  walk(inputs, '');
+  const missing = known.filter((name) => values.get(name) === undefined);
+  if (missing[0] !== undefined) throw failure('SSM5101', { missing, near: nearest(missing[0], stray) });
+  if (stray[0] !== undefined) throw failure('SSM5102', { name: stray[0], known, near: nearest(stray[0], known) });
+  return known.map((name) => values.get(name));
 }
 
 function measure(spec: TensorSpec, value: unknown): Measured {
-  const name = spec.path.join('.');
+  const name = nameOf(spec);
   const size = sizeOf(spec.shape);
-  const want = shapeText(['batch', ...(spec.time ? ['time'] : []), ...spec.shape]);
+  const leading = spec.time ? ['batch', 'time'] : ['batch'];
+  const want = shapeText([...leading, ...spec.shape]);
+  let { data, shape } = Object(value) as { readonly data?: unknown; readonly shape?: unknown };
   if (isFloat32(value)) {
-    if (value.length === 0) throw failure('SSM5107', { name, what: 'length' });
     const steps = value.length / size;
     if (spec.time ? !Number.isInteger(steps) : steps !== 1) {
-      throw failure('SSM5105', { name, want: `${spec.time ? 'a multiple of ' : ''}${size} elements (${want}, batch 1)`, got: `${value.length}` });
+      throw failure('SSM5105', { name, want: `${spec.time ? 'a multiple of ' : ''}${size} elements (${want}, batch 1)`, got: value.length });
     }
-    return { spec, data: value, batch: 1, ...(spec.time ? { time: steps } : {}) };
+    data = value;
+    shape = [1, ...(spec.time ? [steps] : []), ...spec.shape];
   }
-  if (typeof value !== 'object' || value === null) throw failure('SSM5103', { name, got: describe(value) });
-  const { data, shape } = value as { data?: unknown; shape?: unknown };
-  if (!isFloat32(data)) throw failure('SSM5103', { name, got: 'data' in value ? `${describe(data)} as data` : describe(value) });
+  if (!isFloat32(data)) throw failure('SSM5103', { name, got: data === undefined ? describe(value) : `${describe(data)} as data` });
   const got = shape as readonly number[];
-  const extra = spec.time ? 2 : 1;
-  if (!Array.isArray(shape) || shape.length !== spec.shape.length + extra || spec.shape.some((n, i) => got[i + extra] !== n)) {
-    throw failure('SSM5104', { name, want, got: Array.isArray(shape) ? shapeText(shape as number[]) : describe(shape) });
+  const fits = (n: number, k: number): boolean => (k < leading.length ? Number.isSafeInteger(n) && n >= 0 : n === spec.shape[k - leading.length]);
+  if (!Array.isArray(shape) || got.length !== leading.length + spec.shape.length || !got.every(fits)) {
+    throw failure('SSM5104', { name, want, got: Array.isArray(shape) ? shapeText(got) : describe(shape) });
   }
-  if (!got.every((n) => Number.isSafeInteger(n) && n >= 0)) throw failure('SSM5104', { name, want, got: shapeText(got) });
   const [batch, time] = got as [number, number];
   if (batch === 0) throw failure('SSM5107', { name, what: 'batch' });
   if (spec.time && time === 0) throw failure('SSM5107', { name, what: 'length' });
-  if (data.length !== sizeOf(got)) throw failure('SSM5105', { name, want: `${sizeOf(got)} elements for shape ${shapeText(got)}`, got: `${data.length}` });
+  if (data.length !== sizeOf(got)) throw failure('SSM5105', { name, want: `${sizeOf(got)} elements for shape ${shapeText(got)}`, got: data.length });
   return { spec, data, batch, ...(spec.time ? { time } : {}) };
 }
 
-function agree(what: string, given: readonly Measured[], of: (g: Measured) => number | undefined): number | undefined {
-  const first = given.find((g) => of(g) !== undefined);
-  const want = first && of(first);
-  if (first === undefined || want === undefined) return undefined;
-  for (const g of given) {
-    const got = of(g);
-    if (got !== undefined && got !== want) {
-      throw failure('SSM5106', { name: g.spec.path.join('.'), what, got, other: `\`${first.spec.path.join('.')}\``, want });
-    }
-  }
+function agree(what: 'batch' | 'time', given: readonly Measured[]): number | undefined {
+  const having = given.filter((g) => g[what] !== undefined);
+  const first = having[0];
+  const want = first?.[what];
+  const other = having.find((g) => g[what] !== want);
+  if (first && other) throw failure('SSM5106', { name: nameOf(other.spec), what, got: other[what] as number, other: `\`${nameOf(first.spec)}\``, want: want as number });
   return want;
 }
 
 function readLengths(lengths: ArrayLike<number> | undefined, batch: number, time: number): Int32Array {
   if (lengths === undefined) return new Int32Array(batch).fill(time);
-  if (typeof lengths !== 'object' || lengths === null || lengths.length !== batch) {
-    throw failure('SSM5108', { why: `expected ${batch} of them, one for each row of the batch, got ${describe(lengths)}${lengths?.length === undefined ? '' : ` of ${lengths.length}`}` });
+  if (typeof lengths !== 'object' || lengths?.length !== batch) {
+    throw failure('SSM5108', { why: `expected ${batch}, one for each row of the batch, got ${lengths?.length ?? describe(lengths)}` });
   }
   return Int32Array.from(lengths, (value, b) => {
-    if (!Number.isInteger(value) || value < 1 || value > time) {
-      throw failure('SSM5108', { why: `expected whole numbers from 1 to ${time}, got ${String(value)} for row ${b}` });
-    }
+    if (!Number.isInteger(value) || value < 1 || value > time) throw failure('SSM5108', { why: `expected whole numbers from 1 to ${time}, got ${String(value)} for row ${b}` });
     return value;
   });
 }
@@ -164,23 +136,17 @@ function readLengths(lengths: ArrayLike<number> | undefined, batch: number, time
 /** What is padded may hold anything. */
 function checkFinite({ lengths, time, inputs }: Batch): void {
   for (const { spec, data } of inputs) {
-    const size = sizeOf(spec.shape);
+    const sizes = spec.time ? [time, ...spec.shape] : spec.shape;
+    const row = sizeOf(sizes);
     lengths.forEach((length, b) => {
-      const from = spec.time ? b * time * size : b * size;
-      const to = from + (spec.time ? length * size : size);
-      for (let i = from; i < to; i++) {
-        const value = data[i] as number;
-        if (!Number.isFinite(value)) {
-          const rest = unravel(i % size, spec.shape);
-          throw failure('SSM5109', { name: spec.path.join('.'), value, at: [b, ...(spec.time ? [Math.floor(i / size) % time] : []), ...rest] });
-        }
-      }
+      const count = spec.time ? length * sizeOf(spec.shape) : row;
+      const k = data.subarray(b * row, b * row + count).findIndex((v) => !Number.isFinite(v));
+      if (k < 0) return;
+      const at: number[] = [];
+      sizes.reduceRight((rest, n) => (at.unshift(rest % n), Math.floor(rest / n)), k);
+      throw failure('SSM5109', { name: nameOf(spec), value: data[b * row + k] as number, at: [b, ...at] });
     });
   }
-}
-
-function unravel(index: number, shape: readonly number[]): number[] {
-  return shape.reduceRight<[number, number[]]>(([rest, at], n) => [Math.floor(rest / n), [rest % n, ...at]], [index, []])[1];
 }
 
 /** Zeroed outputs for a batch. */
