@@ -7,7 +7,7 @@ type Floats = Float32Array | Float64Array;
 export function scatter(target: Floats, at: number, row: number, place: Placement, source: Floats, from: number, count: number): void {
   const size = place.runs * place.length;
   const base = at + place.offset;
-  if (size === row && place.runs === 1) return target.set(source.subarray(from, from + count * size), base);
+  if (size === row && dense(place)) return target.set(source.subarray(from, from + count * size), base);
   for (let i = 0; i < count; i++) {
     for (let r = 0; r < place.runs; r++) copy(target, base + i * row + r * place.stride, source, from + i * size + r * place.length, place.length);
   }
@@ -17,11 +17,13 @@ export function scatter(target: Floats, at: number, row: number, place: Placemen
 export function gather(target: Floats, to: number, source: Floats, at: number, row: number, place: Placement, count: number): void {
   const size = place.runs * place.length;
   const base = at + place.offset;
-  if (size === row && place.runs === 1) return target.set(source.subarray(base, base + count * size), to);
+  if (size === row && dense(place)) return target.set(source.subarray(base, base + count * size), to);
   for (let i = 0; i < count; i++) {
     for (let r = 0; r < place.runs; r++) copy(target, to + i * size + r * place.length, source, base + i * row + r * place.stride, place.length);
   }
 }
+
+const dense = (p: Placement): boolean => p.runs === 1 || p.stride === p.length;
 
 function copy(target: Floats, to: number, source: Floats, from: number, length: number): void {
   if (length > 32) target.set(source.subarray(from, from + length), to);

@@ -205,7 +205,8 @@ export class Expressions {
     const { writer } = this.#c;
     const lanes = this.#c.laneLoops && this.#depth === 0 ? this.#c.lanes : 1;
     const accumulators = reductions.map((r) => writer.variable('acc', num(identity(r.e.op))));
-    const step = lanes > 1 ? lanes : this.#unrollOf(size, reductions, maps);
+    // Not unrolled: engines keep one base register per address of a load that splats, and soon run out.
+    const step = lanes > 1 ? lanes : 1;
     const main = Math.floor(size / step) * step;
     const once = (place: Place, mask: Value | undefined): void => {
       const tasks: Task[] = reductions.map((r, k) => ({
@@ -219,10 +220,9 @@ export class Expressions {
     };
     writer.loop('k', int(0), int(main), step, { lanes: lanes > 1 }, (k) => {
       if (lanes > 1) once({ int: k, lane: true }, undefined);
-      else for (let u = 0; u < step; u++) once({ int: iadd(k, int(u)), lane: false }, undefined);
+      else once({ int: k, lane: false }, undefined);
     });
     if (lanes > 1 && main < size) once({ int: int(main), lane: true }, { kind: 'binary', op: 'lt', left: { kind: 'lane' }, right: num(size - main) });
-    if (lanes === 1) for (let k = main; k < size; k++) once({ int: int(k), lane: false }, undefined);
     reductions.forEach((r, k) => {
       let value: Value = { kind: 'reg', name: accumulators[k] as string };
       if (lanes > 1) value = writer.let({ kind: 'reduce-lanes', op: r.e.op === 'mean' ? 'sum' : (r.e.op as 'sum' | 'max' | 'min'), arg: value, count: int(lanes) });
@@ -281,13 +281,6 @@ export class Expressions {
   #accumulate(a: { name: string; op: ReduceOp; mask: Value | undefined }, v: Value): void {
     this.#c.writer.set(a.name, this.#accumulated(a, v));
   }
-  /** Short bodies are repeated in a loop's body, so that its counting and addressing are shared. */
-  #unrollOf(size: number, reductions: readonly Reduction[], maps: readonly unknown[]): number {
-    if (this.#c.lanes === 1 || maps.length > 0 || size < 8) return 1;
-    const short = reductions.every((r) => { const b = r.e.body; return b.kind === 'binary' && b.op === 'mul' && b.left.kind === 'read' && b.right.kind === 'read' && !this.#c.item(b.left) && !this.#c.item(b.right); });
-    return short ? 4 : 1;
-  }
-
   // --- values -----------------------------------------------------------------------------------------------------------
 
   #itemEnv(e: ExprOf<'read'>, item: Item, env: Env): Env {
