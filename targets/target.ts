@@ -3,12 +3,15 @@
  * and no clock, and no pass asks for a target's name.
  */
 import type { Kernel } from '../src/ir/kernel.js';
+import type { Threads } from '../src/passes/schedule/threads/machine.js';
 
 export interface Capabilities {
   /** Values per vector register. */
   readonly lanes: number;
   /** Vector registers that a tile of accumulators may take. */
   readonly registers: number;
+  /** Of a machine whose lanes are threads of their own. */
+  readonly threads?: Threads;
 }
 export interface Target<Options> {
   readonly name: string;

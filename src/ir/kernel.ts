@@ -72,9 +72,11 @@ export type Stmt =
   /** A mutable register, and its assignment. */
   | { readonly kind: 'var'; readonly name: string; readonly value: Value }
   | { readonly kind: 'set'; readonly name: string; readonly value: Value }
-  /** 'vector' writes all lanes at at..at+lanes-1; 'one' writes lane 0; a number of lanes writes the first `count` (at least 1). */
-  | { readonly kind: 'store'; readonly buffer: string; readonly at: Int; readonly value: Value; readonly lanes: 'vector' | 'one' | { readonly count: Int } }
+  /** 'vector' writes all lanes at at..at+lanes-1; 'one' writes lane 0; a number of lanes writes the first `count` (at least 1), `stride` elements apart. */
+  | { readonly kind: 'store'; readonly buffer: string; readonly at: Int; readonly value: Value; readonly lanes: 'vector' | 'one' | { readonly count: Int; readonly stride?: number } }
   | { readonly kind: 'if'; readonly cond: Cond; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+  /** All threads of the group have come here, and see what the others wrote to the group's memory. */
+  | { readonly kind: 'barrier' }
   | { readonly kind: 'comment'; readonly text: string };
 
 export interface BufferParameter {
@@ -87,10 +89,37 @@ export interface ScalarParameter {
   readonly kind: 'scalar';
   readonly name: string;
 }
+/** A float32 array of one thread (registers, where it is indexed by constants), or shared by the threads of a group. */
+export interface LocalMemory {
+  readonly name: string;
+  readonly size: number;
+  readonly space: 'thread' | 'group';
+}
+/**
+ * A kernel of a machine with threads: `threads` of them form a group, `groups` × `batches` groups run it. Integers are then each
+ * thread's own: `$l` is its number in the group, `$g` the group's, `$b` the batch's.
+ */
+export interface Grid {
+  readonly threads: number;
+  /** Threads that share a point, each a lane of its registers; 1: every thread has its own. */
+  readonly lanes: number;
+  readonly groups: Groups;
+  /** Groups of their own for each row of the batch, or one set for all. */
+  readonly batches: 'B' | 1;
+}
+/** times · ⌈of · each / per⌉ groups; `of` is the number of rows, of steps, of rows of the batch, or 1. */
+export interface Groups {
+  readonly times: number;
+  readonly of: 'R' | 'T' | 'B' | 1;
+  readonly each: number;
+  readonly per: number;
+}
 export interface Kernel {
   readonly name: string;
   /** 'f32': run time, the machine's lanes. 'f64': load time, one lane, functions of the host. f64 kernels may store to f32 buffers. */
   readonly precision: 'f32' | 'f64';
   readonly parameters: readonly (BufferParameter | ScalarParameter)[];
   readonly body: readonly Stmt[];
+  readonly grid?: Grid;
+  readonly memories?: readonly LocalMemory[];
 }

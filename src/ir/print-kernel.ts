@@ -3,7 +3,12 @@ import type { Cond, Int, Kernel, Stmt, Value } from './kernel.js';
 
 export function printKernel(k: Kernel): string {
   const parameters = k.parameters.map((p) => (p.kind === 'scalar' ? p.name : `${p.access === 'read' ? '' : p.access === 'write' ? 'out ' : 'inout '}${p.element} ${p.name}[]`));
-  return [`kernel ${k.name}(${parameters.join(', ')}) ${k.precision} {`, ...k.body.flatMap((s) => stmt(s, '  ')), '}', ''].join('\n');
+  const grid = k.grid ? ` by ${k.grid.threads} threads in ${groups(k.grid)} groups` : '';
+  const memories = (k.memories ?? []).map((m) => `  ${m.space} ${m.name}[${m.size}]`);
+  return [`kernel ${k.name}(${parameters.join(', ')}) ${k.precision}${grid} {`, ...memories, ...k.body.flatMap((s) => stmt(s, '  ')), '}', ''].join('\n');
+}
+function groups({ groups: g, batches }: NonNullable<Kernel['grid']>): string {
+  return [batches, g.times, g.of === 1 ? Math.ceil(g.each / g.per) : `ceil(${g.of}*${g.each}/${g.per})`].filter((x) => x !== 1).join(' * ') || '1';
 }
 function stmt(s: Stmt, pad: string): string[] {
   const block = (list: readonly Stmt[]): string[] => list.flatMap((x) => stmt(x, `${pad}  `));
@@ -14,6 +19,7 @@ function stmt(s: Stmt, pad: string): string[] {
     case 'set': return [`${pad}${s.name} = ${value(s.value)}`];
     case 'store': return [`${pad}${s.buffer}[${int(s.at)}${s.lanes === 'vector' ? ' ..' : s.lanes === 'one' ? '' : ` .. ${int(s.lanes.count)}`}] = ${value(s.value)}`];
     case 'if': return [`${pad}if ${cond(s.cond)} {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
+    case 'barrier': return [`${pad}barrier`];
     case 'comment': return [`${pad}// ${s.text}`];
   }
 }

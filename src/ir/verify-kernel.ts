@@ -2,7 +2,7 @@
 import type { Cond, Int, Kernel, Stmt, Value } from './kernel.js';
 
 export function verifyKernel(k: Kernel): void {
-  const buffers = new Set(k.parameters.filter((p) => p.kind === 'buffer').map((p) => p.name));
+  const buffers = new Set([...k.parameters.filter((p) => p.kind === 'buffer').map((p) => p.name), ...(k.memories ?? []).map((m) => m.name)]);
   const fail = (what: string): never => { throw new Error(`kernel ${k.name}: ${what}`); };
   const int = (e: Int, ints: ReadonlySet<string>): void => {
     switch (e.kind) {
@@ -47,9 +47,11 @@ export function verifyKernel(k: Kernel): void {
         case 'set': if (!regs.has(s.name)) fail(`${s.name} is set before it is defined`); value(s.value, ints, regs); break;
         case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); value(s.value, ints, regs); break;
         case 'if': cond(s.cond, ints); list(s.then, ints, regs); list(s.else, ints, regs); break;
+        case 'barrier': if (!k.grid) fail('a barrier without threads'); break;
         case 'comment': break;
       }
     }
   };
-  list(k.body, new Set(k.parameters.filter((p) => p.kind === 'scalar').map((p) => p.name)), new Set());
+  const scalars = new Set(k.parameters.filter((p) => p.kind === 'scalar').map((p) => p.name));
+  list(k.body, new Set([...scalars, ...(k.grid ? ['$l', '$g', '$b'] : [])]), new Set());
 }

@@ -31,7 +31,7 @@ export type BufferSpec =
 export type LaunchArgument = { readonly buffer: BufferId } | { readonly scalar: 'B' | 'T' | 'R' | 'lengths' | 't0' };
 
 export type Launch =
-  | { readonly kind: 'kernel'; readonly entry: string; readonly arguments: readonly LaunchArgument[] }
+  | { readonly kind: 'kernel'; readonly entry: string; readonly arguments: readonly LaunchArgument[]; readonly grid?: LaunchGrid }
   /** `count` matrices of size×size, row-major float64: to = inverse of from. Load time only. A singular one is an error. */
   | { readonly kind: 'inverse'; readonly from: BufferId; readonly to: BufferId; readonly count: number; readonly size: number; readonly name: string }
   /**
@@ -41,6 +41,15 @@ export type Launch =
   | { readonly kind: 'pack'; readonly from: BufferId; readonly to: BufferId; readonly offset: number; readonly dimensions: readonly (readonly [size: number, step: number, stride: number, tile: number])[] }
   /** carry[b] = the last `depth` rows of (carry[b] ++ rows[b][0..length_b)): what the next tile reads of the past. */
   | { readonly kind: 'history'; readonly rows: BufferId; readonly carry: BufferId; readonly depth: number };
+
+/** On a machine with threads: times · ⌈of · each / per⌉ groups, for each row of the batch or for all together. */
+export interface LaunchGrid {
+  readonly times: number;
+  readonly of: 'R' | 'T' | 'B' | 1;
+  readonly each: number;
+  readonly per: number;
+  readonly batches: 'B' | 1;
+}
 
 /** Where a tensor's elements go, or come from: `runs` runs of `length` elements, `stride` apart, from `offset` in the buffer's row. */
 export interface Placement {

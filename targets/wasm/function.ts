@@ -507,12 +507,13 @@ class KernelFunction {
       return;
     }
     if (s.lanes === 'vector') { a.memory('v128.store', offset, 2); return; }
+    const apart = typeof s.lanes === 'object' ? (s.lanes.stride ?? 1) : 1;
     const value = a.keep('v128');
     const base = a.keep('i32');
     const one = (lane: number): void => {
       a.get(base);
       a.get(value);
-      a.memory('v128.store32_lane', offset + 4 * lane, 2);
+      a.memory('v128.store32_lane', offset + 4 * lane * apart, 2);
       a.bytes([lane]);
     };
     one(0);

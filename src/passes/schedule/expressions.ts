@@ -187,7 +187,7 @@ export class Expressions {
     const over = e.over as Index;
     if (e.op === 'last') return visit(e.body, this.#c.envs.bind(env, over, fixed(over.axis.size - 1)));
     if (over.axis.size <= this.#c.unroll) return Math.max(0, ...members(over).map((k) => visit(e.body, this.#c.envs.bind(env, over, fixed(k)))));
-    const key = this.#reductionKey(e, env);
+    const key = this.reductionKey(e, env);
     const known = pending.get(key);
     if (known) return known.level + 1;
     if (this.#c.writer.noted(key)) return 0;
@@ -197,7 +197,8 @@ export class Expressions {
     pending.set(key, { key, e, env, level });
     return level + 1;
   }
-  #reductionKey(e: ExprOf<'reduce'>, env: Env): string {
+  /** Under which a reduction's value is noted once its loop has run. */
+  reductionKey(e: ExprOf<'reduce'>, env: Env): string {
     return `red ${e.id} ${freeOf(e).map((i) => `${i.id}=${placeKey(placeOf(env, i))}`).join(' ')} @${intKey(env.row)}`;
   }
 
@@ -362,7 +363,7 @@ export class Expressions {
     const at = (k: number): Env => this.#c.envs.bind(env, over, fixed(k));
     if (e.op === 'last') return this.value(e.body, at(over.axis.size - 1));
     if (over.axis.size > this.#c.unroll) {
-      const value = this.#c.writer.noted(this.#reductionKey(e, env));
+      const value = this.#c.writer.noted(this.reductionKey(e, env));
       if (!value) throw new Error('a reduction was not scheduled before its use');
       return value;
     }

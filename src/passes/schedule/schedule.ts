@@ -15,6 +15,8 @@ import { packLaunch } from './pack.js';
 import type { Machine } from './shape.js';
 import { SharedKernels } from './share-kernels.js';
 import { beginKernel, stageKernel } from './stage-kernel.js';
+import { beginHistoryKernel as beginThreadHistory } from './threads/around.js';
+import { beginKernels, threadKernel } from './threads/thread-kernel.js';
 
 export interface Schedule {
   /** What is to be emitted: stages whose kernels differ only in their buffers share one. */
@@ -92,6 +94,12 @@ class Scheduler {
     const machine = stage.phase === 'load' ? host : this.#machine;
     const made: Kernel[] = [];
     const add = (kernel: Kernel): void => { this.#shared.of(kernel); made.push(kernel); };
+    const { threads } = this.#machine;
+    if (threads && stage.phase !== 'load') {
+      add(threadKernel(stage, this.#entry(stage), this.#layout, threads, this.#signs));
+      this.#kernelOf.set(stage, made.at(-1) as Kernel);
+      return made;
+    }
     const step = stage.strategy?.name === 'chunked' ? chunkStep(stage, this.#graph.program, this.#builder) : undefined;
     if (step?.kind === 'chunk-step') {
       for (const kind of ['summary', 'carry', 'apply'] as const) add(stageKernel(stage, this.#entry(stage, kind === 'apply' ? '' : kind), this.#layout, machine, this.#signs, { kind, step }));
@@ -105,7 +113,8 @@ class Scheduler {
   #launch(kernel: Kernel): Launch {
     const args = kernel.parameters.map((p): LaunchArgument =>
       p.kind === 'scalar' ? { scalar: p.name.slice(1) as 'B' | 'T' | 'R' | 't0' } : p.name === LENGTHS ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
-    return { kind: 'kernel', entry: this.#shared.of(kernel).name, arguments: args };
+    const { grid } = kernel;
+    return { kind: 'kernel', entry: this.#shared.of(kernel).name, arguments: args, ...(grid ? { grid: { ...grid.groups, batches: grid.batches } } : {}) };
   }
   /** Each past is moved on once its last reader of this tile is done. */
   #steps(kernels: readonly Kernel[]): Launch[] {
@@ -113,17 +122,33 @@ class Scheduler {
     const uses = (k: Kernel, buffer: string): boolean => k.parameters.some((p) => p.kind === 'buffer' && p.name === buffer);
     const moves = [...this.#layout.histories].map(([carry, h]) => {
       const after = kernels.findLastIndex((k) => uses(k, carry) || uses(k, h.rows));
-      return { after, launch: { kind: 'history', rows: this.#layout.id(h.rows), carry: this.#layout.id(carry), depth: h.depth } as Launch };
+      return { after, launch: this.#history(h.rows, carry, h.depth) };
     });
     moves.sort((a, b) => b.after - a.after);
     for (const m of moves) out.splice(m.after + 1, 0, m.launch);
     return out;
+  }
+  #history(rows: string, carry: string, depth: number): Launch {
+    if (!this.#machine.threads) return { kind: 'history', rows: this.#layout.id(rows), carry: this.#layout.id(carry), depth };
+    const spec = this.#layout.buffers[this.#layout.id(rows)];
+    const kernel = historyKernel(rows, carry, depth, spec && 'row' in spec ? spec.row : 0, `history${this.#kernels.length}`);
+    this.#kernels.push(kernel);
+    return this.#launch(kernel);
   }
   #begins(): Launch[] {
     const out: Launch[] = [];
     const add = (kernel: Kernel | undefined): void => {
       if (kernel) out.push(this.#launch(kernel));
     };
+    const { threads } = this.#machine;
+    if (threads) {
+      for (const stage of this.#graph.stages) for (const k of beginKernels(stage, () => `begin${this.#count++}`, this.#layout, threads, this.#signs)) add(k);
+      for (const [buffer, h] of this.#layout.histories) {
+        const d = this.#graph.program.definitions[h.def];
+        if (d?.kind === 'equation') add(beginThreadHistory(buffer, h.depth, d, `begin${this.#count++}`, this.#layout));
+      }
+      return out;
+    }
     for (const stage of this.#graph.stages) add(beginKernel(stage, `begin${this.#count++}`, this.#layout, this.#machine, this.#signs));
     for (const [buffer, h] of this.#layout.histories) {
       const d = this.#graph.program.definitions[h.def];

@@ -6,11 +6,14 @@ import { plainIndex, visitExpr } from '../../ir/builder.js';
 import type { Index } from '../../ir/program.js';
 import type { Item, Stage } from '../../ir/stages.js';
 import { UNROLL } from './limits.js';
+import type { Threads } from './threads/machine.js';
 
 export interface Machine {
   readonly lanes: number;
   /** Vector registers: what a tile of accumulators has to fit in. */
   readonly registers: number;
+  /** Of a machine whose lanes are threads of their own. */
+  readonly threads?: Threads;
 }
 export interface Shape {
   /** The domain index on the lanes; none: loops right under the domain go over lanes, or nothing does. */

@@ -73,6 +73,11 @@ export class Writer {
     if (a.length + b.length > 0) this.#top.stmts.push({ kind: 'if', cond, then: a, else: b });
     for (const k of this.#versions.keys()) this.#advance(k);
   }
+  /** What was read of the group's memory before is not known to hold after. */
+  barrier(): void {
+    this.#top.stmts.push({ kind: 'barrier' });
+    for (const k of this.#versions.keys()) this.#advance(k);
+  }
   comment(text: string): void {
     this.#top.stmts.push({ kind: 'comment', text });
   }

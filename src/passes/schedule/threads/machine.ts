@@ -1,0 +1,11 @@
+/** What a machine with threads can do, as far as kernels are shaped by it. */
+export interface Threads {
+  /** Threads of a group at most. */
+  readonly perGroup: number;
+  /** Bytes of memory that a group shares. */
+  readonly shared: number;
+  /** Threads that have to run at once to fill the machine. */
+  readonly toFill: number;
+  /** Copies of a loop's body that are worth their compile time. */
+  readonly unroll: number;
+}

@@ -1,0 +1,211 @@
+/**
+ * In a loop over steps, rows that every thread of a group reads alike (B and C of a scan) are brought into the group's memory once, a
+ * tile of steps at a time: one coalesced read per group in place of one per thread, and two barriers per tile, none per step.
+ *
+ * for t: … x[row(t)·s + c] …   becomes   for tiles of steps: barrier; copy; barrier; for t in the tile: … shared[t, c] …
+ */
+import type { Int, Kernel, Stmt, Value } from '../../../ir/kernel.js';
+import { mapStmts, visitStmts } from '../../../ir/map-kernel.js';
+import { iadd, imin, imul, int, intKey, intVars, ivar } from '../ints.js';
+import { THREAD } from './access.js';
+import type { Threads } from './machine.js';
+
+type For = Extract<Stmt, { kind: 'for' }>;
+type Load = Extract<Value, { kind: 'load' }>;
+/** constant + Σ coefficient · variable. */
+interface Linear {
+  readonly constant: number;
+  readonly terms: ReadonlyMap<string, number>;
+}
+/** Loads of one buffer whose addresses differ by constants and inner loops only. */
+interface Family {
+  readonly buffer: string;
+  readonly stride: number;
+  readonly rest: readonly (readonly [name: string, coefficient: number])[];
+  readonly spans: { low: number; high: number }[];
+}
+interface Slice {
+  readonly family: Family;
+  readonly low: number;
+  readonly width: number;
+  /** Where it begins in a step's part of the shared memory. */
+  readonly position: number;
+}
+
+/** The most steps of a tile: more would not hide more. */
+const MOST_STEPS = 32;
+
+export function stageShared(kernel: Kernel, machine: Threads): Kernel {
+  const { grid } = kernel;
+  if (!grid || grid.threads < 2) return kernel;
+  const at = kernel.body.findIndex((s) => s.kind === 'for' && s.step === 1 && s.from.kind === 'int' && s.from.value === 0 && s.to.kind === 'ivar');
+  const loop = kernel.body[at] as For | undefined;
+  if (!loop) return kernel;
+  const plan = new Plan(kernel, loop, machine).make();
+  if (!plan) return kernel;
+  return {
+    ...kernel, body: [...kernel.body.slice(0, at), plan.loop, ...kernel.body.slice(at + 1)],
+    memories: [...(kernel.memories ?? []), { name: SHARED, size: plan.size, space: 'group' }],
+  };
+}
+const SHARED = '$shared';
+
+class Plan {
+  readonly #kernel: Kernel;
+  readonly #loop: For;
+  readonly #machine: Threads;
+  readonly #ranges = new Map<string, { low: number; high: number }>();
+  /** Integers that differ between threads, or from step to step. */
+  readonly #varying = new Set<string>(['$l']);
+  #row = '';
+
+  constructor(kernel: Kernel, loop: For, machine: Threads) {
+    this.#kernel = kernel;
+    this.#loop = loop;
+    this.#machine = machine;
+    const vary = (s: Stmt): void => {
+      if (s.kind !== 'int') return;
+      if ([...intVars(s.value)].some((v) => this.#varying.has(v))) this.#varying.add(s.name);
+    };
+    visitStmts(kernel.body.slice(0, kernel.body.indexOf(loop)), vary);
+    this.#varying.add(loop.name);
+    const own = intKey(iadd(imul(ivar('$b'), ivar('$T')), ivar(loop.name)));
+    visitStmts(loop.body, (s) => {
+      if (s.kind === 'int' && intKey(s.value) === own) this.#row = s.name;
+      vary(s);
+      if (s.kind !== 'for') return;
+      if (s.from.kind === 'int' && s.to.kind === 'int' && s.step > 0) this.#ranges.set(s.name, { low: s.from.value, high: s.to.value - 1 });
+      else this.#varying.add(s.name);
+    });
+    this.#varying.delete(this.#row);
+  }
+
+  make(): { loop: Stmt; size: number } | undefined {
+    if (this.#row === '') return undefined;
+    const families = this.#families();
+    const slices: Slice[] = [];
+    let width = 0;
+    for (const family of families.values()) for (const span of merged(family.spans)) {
+      slices.push({ family, low: span.low, width: span.high - span.low + 1, position: width });
+      width += span.high - span.low + 1;
+    }
+    // Half of the group's memory, so that two groups can be on a core.
+    const steps = Math.min(MOST_STEPS, 2 ** Math.floor(Math.log2(Math.floor(this.#machine.shared / 8 / Math.max(1, width)))));
+    if (width < 4 || !(steps >= 2)) return undefined;
+    return { loop: this.#tiled(slices, width, steps), size: steps * width };
+  }
+  #families(): Map<string, Family> {
+    const found = new Map<string, Family>();
+    const written = new Set(this.#kernel.parameters.flatMap((p) => (p.kind === 'buffer' && p.access !== 'read' ? [p.name] : [])));
+    const local = new Set((this.#kernel.memories ?? []).map((m) => m.name));
+    mapStmts(this.#loop.body, { value: (v) => {
+      if (v.kind !== 'load' || written.has(v.buffer) || local.has(v.buffer)) return undefined;
+      const f = this.#family(v);
+      if (!f) return undefined;
+      const known = found.get(f.key);
+      if (known) known.spans.push(f.span);
+      else found.set(f.key, { buffer: v.buffer, stride: f.stride, rest: f.rest, spans: [f.span] });
+      return undefined;
+    } });
+    return found;
+  }
+  #family(v: Load): { key: string; stride: number; rest: Family['rest']; span: { low: number; high: number } } | undefined {
+    if (v.access !== 'uniform') return undefined;
+    const l = linear(v.at);
+    const stride = l?.terms.get(this.#row);
+    if (!l || stride === undefined || stride < 1) return undefined;
+    const rest: [string, number][] = [];
+    let { constant: low, constant: high } = l;
+    for (const [name, coefficient] of l.terms) {
+      if (name === this.#row) continue;
+      const range = this.#ranges.get(name);
+      if (range) {
+        low += Math.min(coefficient * range.low, coefficient * range.high);
+        high += Math.max(coefficient * range.low, coefficient * range.high);
+      } else if (this.#varying.has(name)) return undefined;
+      else rest.push([name, coefficient]);
+    }
+    rest.sort(([a], [b]) => (a < b ? -1 : 1));
+    return { key: `${v.buffer} ${stride} ${rest.join(' ')}`, stride, rest, span: { low, high } };
+  }
+
+  #tiled(slices: readonly Slice[], width: number, steps: number): Stmt {
+    const first = `${this.#loop.name}0`;
+    const start = ivar(first);
+    const body = mapStmts(this.#loop.body, { value: (v) => {
+      if (v.kind !== 'load') return undefined;
+      const f = this.#family(v);
+      const slice = f && slices.find((s) => s.family.buffer === v.buffer && s.family.stride === f.stride && `${s.family.rest}` === `${f.rest}` && s.low <= f.span.low && f.span.high < s.low + s.width);
+      const l = slice && linear(v.at);
+      if (!slice || !l) return undefined;
+      const inner = [...l.terms].filter(([name]) => this.#ranges.has(name)).map(([name, c]) => imul(ivar(name), c));
+      const t = iadd(ivar(this.#loop.name), imul(start, -1));
+      return { ...v, buffer: SHARED, at: iadd(imul(t, width), int(slice.position - slice.low + l.constant), ...inner) };
+    } });
+    return {
+      kind: 'for', name: first, from: int(0), to: this.#loop.to, step: steps, body: [
+        { kind: 'barrier' },
+        ...slices.map((s, k) => this.#copy(s, `q${k}`, start, width, steps)),
+        { kind: 'barrier' },
+        { ...this.#loop, from: start, to: imin(iadd(start, int(steps)), this.#loop.to), body },
+      ],
+    };
+  }
+  /** Steps past the end of the sequence are left as they were: nothing reads them. */
+  #copy(slice: Slice, q: string, start: Int, width: number, steps: number): Stmt {
+    const at = ivar(q);
+    const step = ivar(`${q}t`);
+    const row = iadd(imul(ivar('$b'), ivar('$T')), start, step);
+    const column: Int = slice.width === 1 ? int(0) : { kind: 'imod', left: at, by: slice.width };
+    const from = iadd(imul(row, slice.family.stride), ...slice.family.rest.map(([n, c]) => imul(ivar(n), c)), int(slice.low), column);
+    return {
+      kind: 'for', name: q, from: THREAD, to: int(steps * slice.width), step: this.#kernel.grid?.threads ?? 1, body: [
+        { kind: 'int', name: `${q}t`, value: slice.width === 1 ? at : { kind: 'idiv', left: at, by: slice.width } },
+        {
+          kind: 'if', cond: { kind: 'icompare', op: 'lt', left: iadd(start, step), right: this.#loop.to }, else: [],
+          then: [{ kind: 'store', buffer: SHARED, at: iadd(imul(step, width), int(slice.position), column), value: { kind: 'load', buffer: slice.family.buffer, at: from, access: 'uniform' }, lanes: 'one' }],
+        },
+      ],
+    };
+  }
+}
+
+function linear(e: Int): Linear | undefined {
+  switch (e.kind) {
+    case 'int': return { constant: e.value, terms: new Map() };
+    case 'ivar': return { constant: 0, terms: new Map([[e.name, 1]]) };
+    case 'iadd': {
+      let constant = 0;
+      const terms = new Map<string, number>();
+      for (const t of e.terms) {
+        const l = linear(t);
+        if (!l) return undefined;
+        constant += l.constant;
+        for (const [name, c] of l.terms) terms.set(name, (terms.get(name) ?? 0) + c);
+      }
+      return { constant, terms };
+    }
+    case 'imul': {
+      const parts = e.factors.map(linear);
+      let product: Linear = { constant: 1, terms: new Map() };
+      for (const p of parts) {
+        if (!p || (p.terms.size > 0 && product.terms.size > 0)) return undefined;
+        const by = p.terms.size > 0 ? product.constant : p.constant;
+        const of = p.terms.size > 0 ? p : product;
+        product = { constant: of.constant * by, terms: new Map([...of.terms].map(([n, c]) => [n, c * by])) };
+      }
+      return product;
+    }
+    default: return undefined;
+  }
+}
+/** Overlapping and neighbouring spans as one. */
+function merged(spans: readonly { low: number; high: number }[]): { low: number; high: number }[] {
+  const out: { low: number; high: number }[] = [];
+  for (const s of [...spans].sort((a, b) => a.low - b.low)) {
+    const last = out.at(-1);
+    if (last && s.low <= last.high + 1) last.high = Math.max(last.high, s.high);
+    else out.push({ ...s });
+  }
+  return out;
+}

@@ -1,0 +1,237 @@
+/**
+ * Matrix products on a machine with threads: a group computes a tile of rows × columns, each thread a few of both, over the reduced
+ * axis in slabs that the group brings into its memory: what depends on the row, and what depends on the column, once each. Whatever
+ * the stage does with the sums follows in the same kernel.
+ */
+import type { Cond, Int, Kernel, Value } from '../../../ir/kernel.js';
+import { children, freeIndices, visitExpr } from '../../../ir/builder.js';
+import type { DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
+import type { Item, Stage } from '../../../ir/stages.js';
+import { num, type Expressions, type Task } from '../expressions.js';
+import { iadd, iand, icompare, imin, imul, int } from '../ints.js';
+import type { Layout } from '../layout.js';
+import { UNROLL } from '../limits.js';
+import type { Env, Envs } from '../places.js';
+import type { Writer } from '../writer.js';
+import { GROUP, THREAD, type Access } from './access.js';
+import type { Threads } from './machine.js';
+import { bindPoint, countPoints, divide } from './places.js';
+
+export interface Tiling {
+  readonly lane: Index;
+  readonly outer: readonly Index[];
+  readonly size: number;
+  readonly sums: readonly Sum[];
+  /** Threads along rows and along columns, and what each computes. */
+  readonly threads: { readonly rows: number; readonly columns: number };
+  readonly each: { readonly rows: number; readonly columns: number };
+  /** Members of the reduced axis in a slab. */
+  readonly depth: number;
+}
+/** Σ over k of an expression of what depends on the row, on the column, or on neither. */
+interface Sum {
+  readonly e: ExprOf<'reduce'>;
+  readonly rowLeaves: readonly Expr[];
+  readonly columnLeaves: readonly Expr[];
+}
+interface Context {
+  readonly stage: Stage;
+  readonly writer: Writer;
+  readonly envs: Envs;
+  readonly access: Access;
+  readonly expressions: Expressions;
+  readonly rows: Int;
+}
+
+const EACH = 4;
+/** Accumulators of one thread at most. */
+const REGISTERS = 64;
+
+/** How to tile a stage, if it is a product of rows and load-time columns. */
+export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly Index[], items: ReadonlyMap<DefinitionId, Item>, layout: Layout, machine: Threads): Tiling | undefined {
+  if (stage.anchor !== 'contraction' || !lane || stage.items.some((i) => i.inner.length > 0)) return undefined;
+  const sums: Sum[] = [];
+  let plain = true;
+  for (const item of stage.items) visitExpr(item.body, (e) => {
+    if (e.kind !== 'reduce' || e.over === 'time' || e.over.axis.size <= UNROLL) return;
+    const sum = e.op === 'sum' || e.op === 'mean' ? leaves(e, lane, items, layout) : undefined;
+    if (sum) sums.push(sum);
+    else plain = false;
+  });
+  const size = (sums[0]?.e.over as Index | undefined)?.axis.size ?? 0;
+  if (!plain || sums.length === 0 || sums.some((s) => (s.e.over as Index).axis.size !== size)) return undefined;
+  const wide = lane.axis.size > 32 && machine.perGroup >= 256;
+  const threads = wide ? { rows: 16, columns: 16 } : { rows: 8, columns: 8 };
+  const rows = EACH * EACH * sums.length <= REGISTERS ? EACH : Math.max(1, Math.floor(REGISTERS / EACH / sums.length));
+  const each = { rows, columns: EACH };
+  const perMember = sums.reduce((n, s) => n + s.rowLeaves.length * (threads.rows * rows + 1) + s.columnLeaves.length * threads.columns * EACH, 0);
+  const depth = [16, 8, 4].find((d) => d * perMember * 4 <= machine.shared);
+  if (depth === undefined) return undefined;
+  return { lane, outer: order.filter((i) => i !== lane), size, sums, threads, each, depth };
+}
+
+/** The largest parts of a sum's body that depend on the row alone, and on the column alone. */
+function leaves(e: ExprOf<'reduce'>, lane: Index, items: ReadonlyMap<DefinitionId, Item>, layout: Layout): Sum | undefined {
+  const row = new Set<Expr>();
+  const column = new Set<Expr>();
+  const depends = (x: Expr): { row: boolean; column: boolean; k: boolean } => {
+    let onRow = false;
+    visitExpr(x, (r) => { if (r.kind === 'read' && layout.phase(r.def) !== 'load') onRow = true; });
+    const free = freeIndices(x);
+    return { row: onRow, column: free.has(lane), k: free.has(e.over as Index) };
+  };
+  let ok = true;
+  const visit = (x: Expr): void => {
+    if (x.kind === 'reduce' || (x.kind === 'read' && items.has(x.def))) { ok = false; return; }
+    const on = depends(x);
+    if (!on.k) { if (on.row || on.column) ok &&= x.kind === 'const' || children(x).length === 0; return; }
+    if (on.row && !on.column) row.add(x);
+    else if (on.column && !on.row) column.add(x);
+    else if (on.row) {
+      if (children(x).length === 0) ok = false;
+      children(x).forEach(visit);
+    }
+  };
+  visit(e.body);
+  return ok && row.size > 0 && column.size > 0 ? { e, rowLeaves: [...row], columnLeaves: [...column] } : undefined;
+}
+
+export function tileContraction(t: Tiling, c: Context): NonNullable<Kernel['grid']> {
+  return new Tile(t, c).write();
+}
+
+class Tile {
+  readonly #t: Tiling;
+  readonly #c: Context;
+  readonly #tileRows: number;
+  readonly #tileColumns: number;
+  readonly #count: number;
+  #row0: Int = int(0);
+  #column0: Int = int(0);
+  #ly: Int = int(0);
+  #lx: Int = int(0);
+
+  constructor(t: Tiling, c: Context) {
+    this.#t = t;
+    this.#c = c;
+    this.#tileRows = t.threads.rows * t.each.rows;
+    this.#tileColumns = t.threads.columns * t.each.columns;
+    this.#count = t.threads.rows * t.threads.columns;
+  }
+
+  write(): NonNullable<Kernel['grid']> {
+    const { writer: w } = this.#c;
+    const { lane, outer, threads } = this.#t;
+    const columnTiles = Math.ceil(lane.axis.size / this.#tileColumns);
+    const matrices = countPoints(outer);
+    // Groups that share rows are neighbours: what they read is in the cache.
+    const byColumn = divide(GROUP, columnTiles);
+    const byMatrix = divide(w.int('tile', byColumn.quotient), matrices);
+    this.#column0 = w.int('column', imul(byColumn.rest, this.#tileColumns));
+    this.#row0 = w.int('row', imul(w.int('band', byMatrix.quotient), this.#tileRows));
+    const split = divide(THREAD, threads.columns);
+    this.#ly = w.int('ly', split.quotient);
+    this.#lx = w.int('lx', split.rest);
+    const base = bindPoint(w, this.#c.envs, this.#c.envs.root(int(0)), outer, w.int('matrix', byMatrix.rest));
+    const accumulators = this.#sums(base);
+    this.#epilogue(base, accumulators);
+    return { threads: this.#count, lanes: 1, groups: { times: columnTiles * matrices, of: 'R', each: 1, per: this.#tileRows }, batches: 1 };
+  }
+  #at(base: Env, row: Int): Env {
+    return [...base.places].reduce<Env>((e, [i, p]) => this.#c.envs.bind(e, i, p), this.#c.envs.root(row));
+  }
+  #row(i: number): Int {
+    return iadd(this.#row0, imul(this.#ly, this.#t.each.rows), int(i));
+  }
+  #column(j: number): Int {
+    return iadd(this.#column0, this.#lx, int(j * this.#t.threads.columns));
+  }
+
+  /** Names of the accumulators, by sum, row and column. */
+  #sums(base: Env): string[][][] {
+    const { writer: w, access } = this.#c;
+    const { sums, each, size, depth } = this.#t;
+    const accumulators = sums.map(() => Array.from({ length: each.rows }, () => Array.from({ length: each.columns }, () => w.variable('acc', num(0)))));
+    const rowMemory = new Map(sums.flatMap((s) => s.rowLeaves).map((leaf) => [leaf, access.memory(`$rows${leaf.id}`, depth * (this.#tileRows + 1), 'group')]));
+    const columnMemory = new Map(sums.flatMap((s) => s.columnLeaves).map((leaf) => [leaf, access.memory(`$columns${leaf.id}`, depth * this.#tileColumns, 'group')]));
+    w.loop('k', int(0), int(size), depth, {}, (k0) => {
+      w.barrier();
+      for (const [leaf, memory] of rowMemory) this.#bring(leaf, memory, base, k0, 'row');
+      for (const [leaf, memory] of columnMemory) this.#bring(leaf, memory, base, k0, 'column');
+      w.barrier();
+      w.loop('kk', int(0), int(depth), 1, {}, (kk) => {
+        const load = (memory: string, at: Int): Value => w.let({ kind: 'load', buffer: memory, at, access: 'uniform' });
+        const rowValue = (leaf: Expr, i: number): Value => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#tileRows + 1), imul(this.#ly, each.rows), int(i)));
+        const columnValue = (leaf: Expr, j: number): Value => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#lx, int(j * this.#t.threads.columns)));
+        for (let i = 0; i < each.rows; i++) for (let j = 0; j < each.columns; j++) sums.forEach((s, q) => {
+          const name = accumulators[q]?.[i]?.[j] as string;
+          const plus: Value = { kind: 'reg', name };
+          const value = (x: Expr): Value => this.#combine(x, (leaf) => (rowMemory.has(leaf) && s.rowLeaves.includes(leaf) ? rowValue(leaf, i) : s.columnLeaves.includes(leaf) ? columnValue(leaf, j) : undefined));
+          const { body } = s.e;
+          w.set(name, body.kind === 'binary' && body.op === 'mul'
+            ? { kind: 'muladd', left: value(body.left), right: value(body.right), plus }
+            : { kind: 'binary', op: 'add', left: plus, right: value(body) });
+        });
+      });
+    });
+    return accumulators;
+  }
+  /** A sum's body over values of its leaves. */
+  #combine(e: Expr, leaf: (e: Expr) => Value | undefined): Value {
+    const w = this.#c.writer;
+    const known = leaf(e);
+    if (known) return known;
+    const go = (x: Expr): Value => this.#combine(x, leaf);
+    switch (e.kind) {
+      case 'const': return num(e.value);
+      case 'binary': if (e.op !== 'complex') return w.let({ kind: 'binary', op: e.op, left: go(e.left), right: go(e.right) }); break;
+      case 'select': return w.let({ kind: 'select', cond: go(e.cond), then: go(e.then), else: go(e.else) });
+      default:
+    }
+    throw new Error(`a sum's body holds \`${e.kind}\` above its leaves`);
+  }
+  /** A slab of a leaf into the group's memory: 0 past the end of the reduced axis; past the last row or column, the last one. */
+  #bring(leaf: Expr, memory: string, base: Env, k0: Int, along: 'row' | 'column'): void {
+    const { writer: w, envs, rows, expressions } = this.#c;
+    const { depth, size, lane, sums } = this.#t;
+    const tile = along === 'row' ? this.#tileRows : this.#tileColumns;
+    const over = sums.find((s) => s.rowLeaves.includes(leaf) || s.columnLeaves.includes(leaf))?.e.over as Index;
+    w.loop('q', THREAD, int(depth * tile), this.#count, {}, (q) => {
+      // Rows lie along the reduced axis, columns along themselves: neighbours read neighbours.
+      const split = along === 'row' ? divide(q, depth) : divide(q, tile);
+      const kk = w.int('kk', along === 'row' ? split.rest : split.quotient);
+      const place = w.int('at', along === 'row' ? split.quotient : split.rest);
+      const to = along === 'row' ? iadd(imul(kk, tile + 1), place) : iadd(imul(kk, tile), place);
+      const put = (): void => {
+        const where = along === 'row' ? imin(iadd(this.#row0, place), iadd(rows, int(-1))) : imin(iadd(this.#column0, place), int(lane.axis.size - 1));
+        const row = along === 'row' ? w.int('from', where) : int(0);
+        let env = envs.bind(this.#at(base, row), over, { int: w.int('kx', iadd(k0, kk)), lane: false });
+        if (along === 'column') env = envs.bind(env, lane, { int: w.int('from', where), lane: false });
+        w.store(memory, to, w.let(expressions.value(leaf, env)), 'one');
+      };
+      if (size % depth === 0) put();
+      else w.branch(icompare('lt', iadd(k0, kk), int(size)), put, () => w.store(memory, to, num(0), 'one'));
+    });
+  }
+
+  #epilogue(base: Env, accumulators: readonly string[][][]): void {
+    const { writer: w, stage, expressions, access, envs, rows } = this.#c;
+    const { each, lane, sums } = this.#t;
+    for (let i = 0; i < each.rows; i++) for (let j = 0; j < each.columns; j++) {
+      const row = this.#row(i);
+      const column = this.#column(j);
+      const inRow = icompare('lt', row, rows);
+      const inside: Cond = lane.axis.size % this.#tileColumns === 0 ? inRow : iand(inRow, icompare('lt', column, int(lane.axis.size)));
+      w.branch(inside, () => {
+        const env = envs.bind(this.#at(base, w.int('row', row)), lane, { int: w.int('column', column), lane: false });
+        sums.forEach((s, q) => {
+          const total: Value = { kind: 'reg', name: accumulators[q]?.[i]?.[j] as string };
+          w.note(expressions.reductionKey(s.e, env), s.e.op === 'mean' ? w.let({ kind: 'binary', op: 'div', left: total, right: num(this.#t.size) }) : total);
+        });
+        expressions.run(stage.items.filter((x) => stage.stored.has(x.def)).map((item): Task => ({
+          inner: item.inner, body: item.body, env, sink: (v, at) => access.store(item, v, at),
+        })));
+      }, () => undefined);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Buffers of a model in few GPU buffers (arenas), since a stage may bind eight and a kernel may not bind one both for reading and for
+ * writing: constants (read only), carries, and up to four for the slots of activations, chosen so that what a kernel writes lies apart
+ * from what it reads where that can be.
+ */
+import type { Kernel } from '../../src/ir/kernel.js';
+import type { BufferSpec } from '../../src/runtime/manifest.js';
+
+export type ArenaKind = 'constants' | 'carry' | 'rows';
+export interface Arenas {
+  readonly kinds: readonly ArenaKind[];
+  /** Per buffer of the manifest, its arena; -1 for what exists at load time only. */
+  readonly of: readonly number[];
+}
+
+const ROW_ARENAS = 4;
+
+export function arrange(buffers: readonly BufferSpec[], kernels: readonly Kernel[], bindingBytes: number): Arenas {
+  const kinds: ArenaKind[] = [];
+  const of = buffers.map(() => -1);
+  let room = -1;
+  buffers.forEach((b, i) => {
+    if (b.kind !== 'constant') return;
+    if (4 * b.size > room) {
+      kinds.push('constants');
+      room = bindingBytes;
+    }
+    of[i] = kinds.length - 1;
+    room -= 4 * b.size;
+  });
+  if (buffers.some((b) => isKept(b))) {
+    buffers.forEach((b, i) => { if (isKept(b)) of[i] = kinds.length; });
+    kinds.push('carry');
+  }
+  const first = kinds.length;
+  const arenaOf = slotArenas(buffers, kernels);
+  buffers.forEach((b, i) => { if (b.kind === 'rows') of[i] = first + (arenaOf.get(b.slot) ?? 0); });
+  for (let k = 0; k < 1 + Math.max(-1, ...arenaOf.values()); k++) kinds.push('rows');
+  return { kinds, of };
+}
+const isKept = (b: BufferSpec): boolean => b.kind === 'carry' || b.kind === 'chunks' || b.kind === 'batch';
+
+/** Slots in the order of their first use, each to the arena that it conflicts least with. */
+function slotArenas(buffers: readonly BufferSpec[], kernels: readonly Kernel[]): Map<number, number> {
+  const slotOf = new Map(buffers.flatMap((b) => (b.kind === 'rows' ? [[b.name, b.slot] as const] : [])));
+  const uses = kernels.map((k) => {
+    const reads = new Set<number>();
+    const writes = new Set<number>();
+    for (const p of k.parameters) {
+      const slot = p.kind === 'buffer' ? slotOf.get(p.name) : undefined;
+      if (slot !== undefined && p.kind === 'buffer') (p.access === 'read' ? reads : writes).add(slot);
+    }
+    return { reads, writes };
+  });
+  const arena = new Map<number, number>();
+  for (const slot of [...new Set(slotOf.values())].sort((a, b) => a - b)) {
+    const price = Array.from({ length: ROW_ARENAS }, (_, a) => uses.reduce((n, { reads, writes }) => {
+      const mixes = [...arena].some(([other, at]) => at === a && ((reads.has(slot) && writes.has(other)) || (writes.has(slot) && reads.has(other))));
+      return n + (mixes ? 1 : 0);
+    }, 0));
+    arena.set(slot, price.indexOf(Math.min(...price)));
+  }
+  return arena;
+}

@@ -1,0 +1,80 @@
+/** WebGPU: one WGSL module a model, within the default limits. Subgroups and f16 are variants, chosen where an adapter has them. */
+import type { Kernel } from '../../src/ir/kernel.js';
+import type { BufferSpec } from '../../src/runtime/manifest.js';
+import type { Capabilities } from '../target.js';
+import { arrange, type ArenaKind } from './arenas.js';
+import { functionTexts, type WgslFunction } from './functions.js';
+import { arenaName, ENTRY, printEntry, type Printed } from './print.js';
+
+/** WebGPU's default limits: what every adapter grants. */
+export const limits = { storageBuffers: 8, bindingBytes: 128 * 2 ** 20, sharedBytes: 16384, threads: 256 } as const;
+
+export const wgsl = {
+  name: 'wgsl',
+  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, toFill: 4096, unroll: 64 } } satisfies Capabilities,
+  emit,
+} as const;
+
+export interface WgslModule {
+  readonly text: string;
+  /** Kernels that are the same but for the buffers they are given share an entry point. */
+  readonly entries: ReadonlyMap<string, string>;
+  readonly arenas: readonly ArenaKind[];
+  /** Per buffer of the manifest; -1: at load time only. */
+  readonly arenaOf: readonly number[];
+  /** Per entry point, the arenas that it binds and how. */
+  readonly bindings: ReadonlyMap<string, Printed>;
+}
+
+function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[]): WgslModule {
+  const run = kernels.filter((k) => k.grid);
+  const { kinds, of } = arrange(buffers, run, limits.bindingBytes);
+  const id = new Map(buffers.map((b, i) => [b.name, i]));
+  const arenaOf = (buffer: string): number => of[id.get(buffer) ?? -1] ?? -1;
+  const entries = new Map<string, string>();
+  const bindings = new Map<string, Printed>();
+  const texts = new Map<string, string>();
+  const functions = new Set<WgslFunction>();
+  const reductions = new Set<string>();
+  for (const k of run) {
+    const printed = printEntry(k, arenaOf);
+    const known = texts.get(printed.text);
+    entries.set(k.name, known ?? k.name);
+    if (known !== undefined) continue;
+    texts.set(printed.text, k.name);
+    bindings.set(k.name, printed);
+    for (const f of printed.functions) functions.add(f);
+    for (const r of printed.reductions) reductions.add(r);
+  }
+  const text = [
+    ...kinds.flatMap((_, a) => (['read', 'read_write'] as const).map((access) => `@group(0) @binding(${2 + a}) var<storage, ${access}> ${arenaName(a, access)}: array<f32>;`)),
+    '@group(0) @binding(1) var<storage, read> lengths: array<i32>;',
+    ...functionTexts(functions),
+    ...[...reductions].sort().map(reduction),
+    ...[...texts].map(([t, name]) => t.replaceAll(ENTRY, name)),
+  ].join('\n\n');
+  return { text: `${text}\n`, entries, arenas: kinds, arenaOf: of, bindings };
+}
+
+/** Pairwise, in a fixed order, through the group's memory; the result is every thread's. */
+function reduction(name: string): string {
+  const [op = 'sum', count = '1'] = name.split('_');
+  const join = op === 'sum' ? 'a + b' : `${op}(a, b)`;
+  const half = Number(count) / 2;
+  return `var<workgroup> scratch_${name}: array<f32, ${count}>;
+fn reduce_${name}(x: f32, lid: i32) -> f32 {
+  scratch_${name}[lid] = x;
+  workgroupBarrier();
+  for (var n = ${half}; n > 0; n = n / 2) {
+    if (lid < n) {
+      let a = scratch_${name}[lid];
+      let b = scratch_${name}[lid + n];
+      scratch_${name}[lid] = ${join};
+    }
+    workgroupBarrier();
+  }
+  let result = scratch_${name}[0];
+  workgroupBarrier();
+  return result;
+}`;
+}

@@ -1,0 +1,199 @@
+/** One kernel as a WGSL entry point. Registers are f32 of the invocation, masks are bool, integers i32. */
+import type { Cond, Int, Kernel, Stmt, Value } from '../../src/ir/kernel.js';
+import { isFunction, type WgslFunction } from './functions.js';
+
+/** What an entry point needs of the module around it. */
+export interface Printed {
+  /** The entry point and its own module-scope variables, with ENTRY where its name stands. */
+  readonly text: string;
+  readonly functions: ReadonlySet<WgslFunction>;
+  readonly reductions: ReadonlySet<string>;
+  /** Bindings: arena and access. */
+  readonly arenas: ReadonlyMap<number, 'read' | 'read_write'>;
+  readonly lengths: boolean;
+}
+export const ENTRY = '$ENTRY$';
+/** Fields that every parameter block begins with. */
+export const HEAD = ['B', 'T', 'R', 'groups'] as const;
+/** Groups in one row of a dispatch: a dimension may have 65,535. */
+export const FOLD = 32768;
+
+export function printEntry(kernel: Kernel, arenaOf: (buffer: string) => number): Printed {
+  return new Entry(kernel, arenaOf).print();
+}
+
+class Entry {
+  readonly #kernel: Kernel;
+  readonly #functions = new Set<WgslFunction>();
+  readonly #reductions = new Set<string>();
+  readonly #arenas = new Map<number, 'read' | 'read_write'>();
+  readonly #arenaOf: (buffer: string) => number;
+  /** The name of a buffer's offset among the parameters. */
+  readonly #fields = new Map<string, string>();
+  readonly #memories = new Map<string, string>();
+  readonly #lanes: number;
+
+  constructor(kernel: Kernel, arenaOf: (buffer: string) => number) {
+    this.#kernel = kernel;
+    this.#arenaOf = arenaOf;
+    this.#lanes = kernel.grid?.lanes ?? 1;
+    const taken = new Set<string>([...HEAD, 'infinity']);
+    const own = (name: string): string => {
+      const base = identifier(name.split('.').at(-1) ?? name);
+      let made = base;
+      for (let k = 2; taken.has(made); k++) made = `${base}_${k}`;
+      taken.add(made);
+      return made;
+    };
+    for (const p of kernel.parameters) if (p.kind === 'buffer' && p.element === 'f32') {
+      this.#fields.set(p.name, own(p.name));
+      const arena = arenaOf(p.name);
+      if (p.access !== 'read' || !this.#arenas.has(arena)) this.#arenas.set(arena, p.access === 'read' ? 'read' : 'read_write');
+    }
+    for (const m of kernel.memories ?? []) this.#memories.set(m.name, own(m.name));
+  }
+
+  print(): Printed {
+    const k = this.#kernel;
+    const threads = k.grid?.threads ?? 1;
+    const body = k.body.flatMap((s) => this.#stmt(s, '  '));
+    const memories = k.memories ?? [];
+    const lengths = k.parameters.some((p) => p.kind === 'buffer' && p.element === 'i32');
+    const text = [
+      `struct ${ENTRY}_parameters { ${[...HEAD.map((f) => `${f}: i32`), 'infinity: f32', ...[...this.#fields.values()].map((f) => `${f}: i32`)].join(', ')} }`,
+      `@group(0) @binding(0) var<uniform> ${ENTRY}_p: ${ENTRY}_parameters;`,
+      ...memories.filter((m) => m.space === 'group').map((m) => `var<workgroup> ${ENTRY}_${this.#memories.get(m.name)}: array<f32, ${m.size}>;`),
+      `@compute @workgroup_size(${threads})`,
+      `fn ${ENTRY}(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {`,
+      `  let gid = i32(group.x + group.y * ${FOLD}u);`,
+      `  if (gid >= ${ENTRY}_p.groups) { return; }`,
+      '  let bid = i32(group.z);',
+      '  let lid = i32(thread);',
+      ...memories.filter((m) => m.space === 'thread').map((m) => `  var ${this.#memories.get(m.name)}: array<f32, ${m.size}>;`),
+      ...body,
+      '}',
+    ].join('\n');
+    return { text, functions: this.#functions, reductions: this.#reductions, arenas: this.#arenas, lengths };
+  }
+
+  #stmt(s: Stmt, pad: string): string[] {
+    const block = (list: readonly Stmt[]): string[] => list.flatMap((x) => this.#stmt(x, `${pad}  `));
+    switch (s.kind) {
+      case 'for': {
+        const test = s.step > 0 ? '<' : '>';
+        const step = s.step > 0 ? `+= ${s.step}` : `-= ${-s.step}`;
+        const name = local(s.name);
+        return [`${pad}for (var ${name} = ${this.#int(s.from)}; ${name} ${test} ${this.#int(s.to)}; ${name} ${step}) {`, ...block(s.body), `${pad}}`];
+      }
+      case 'int': return [`${pad}let ${local(s.name)} = ${this.#int(s.value)};`];
+      case 'let': return [`${pad}let ${local(s.name)} = ${this.#value(s.value)};`];
+      case 'var': return [`${pad}var ${local(s.name)} = ${this.#value(s.value)};`];
+      case 'set': return [`${pad}${local(s.name)} = ${this.#value(s.value)};`];
+      case 'store': return this.#store(s, pad);
+      case 'if': return [`${pad}if (${this.#cond(s.cond)}) {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
+      case 'barrier': return [`${pad}workgroupBarrier();`];
+      case 'comment': return [`${pad}// ${s.text}`];
+    }
+  }
+  #store(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
+    const value = this.#value(s.value);
+    if (this.#lanes === 1) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
+    if (s.lanes === 'one') return [`${pad}if (lid == 0) { ${this.#element(s.buffer, s.at)} = ${value}; }`];
+    if (s.lanes === 'vector') return [`${pad}${this.#element(s.buffer, s.at, 'lid')} = ${value};`];
+    const { stride = 1, count } = s.lanes;
+    const write = `${this.#element(s.buffer, s.at, stride === 1 ? 'lid' : `lid * ${stride}`)} = ${value};`;
+    return count.kind === 'int' && count.value >= this.#lanes ? [`${pad}${write}`] : [`${pad}if (lid < ${this.#int(count)}) { ${write} }`];
+  }
+  #element(buffer: string, at: Int, more?: string): string {
+    const memory = this.#memories.get(buffer);
+    const index = `${this.#int(at)}${more === undefined ? '' : ` + ${more}`}`;
+    if (memory !== undefined) {
+      const group = this.#kernel.memories?.some((m) => m.name === buffer && m.space === 'group');
+      return `${group ? `${ENTRY}_` : ''}${memory}[${index}]`;
+    }
+    const arena = this.#arenaOf(buffer);
+    return `${arenaName(arena, this.#arenas.get(arena) ?? 'read')}[${ENTRY}_p.${this.#fields.get(buffer)} + ${index}]`;
+  }
+  #int(e: Int): string {
+    switch (e.kind) {
+      case 'int': return `${e.value}`;
+      case 'ivar': return integerNames[e.name] ?? local(e.name);
+      case 'iadd': return `(${e.terms.map((t) => this.#int(t)).join(' + ').replaceAll('+ -', '- ')})`;
+      case 'imul': return `(${e.factors.map((t) => this.#int(t)).join(' * ')})`;
+      case 'imin': return `min(${this.#int(e.left)}, ${this.#int(e.right)})`;
+      case 'imax': return `max(${this.#int(e.left)}, ${this.#int(e.right)})`;
+      case 'idiv': return `(${this.#int(e.left)} / ${e.by})`;
+      case 'imod': return `(${this.#int(e.left)} % ${e.by})`;
+      case 'iselect': return `select(${this.#int(e.else)}, ${this.#int(e.then)}, ${this.#cond(e.cond)})`;
+      case 'iload': return `lengths[${this.#int(e.at)}]`;
+    }
+  }
+  #cond(c: Cond): string {
+    if (c.kind === 'icompare') return `${this.#int(c.left)} ${{ lt: '<', le: '<=', eq: '==', ne: '!=' }[c.op]} ${this.#int(c.right)}`;
+    return `(${this.#cond(c.left)}) ${c.kind === 'iand' ? '&&' : '||'} (${this.#cond(c.right)})`;
+  }
+  #value(v: Value): string {
+    const go = (x: Value): string => this.#value(x);
+    switch (v.kind) {
+      case 'number': return float(v.value);
+      case 'reg': return local(v.name);
+      case 'load': {
+        if (v.access === 'uniform' || this.#lanes === 1) return this.#element(v.buffer, v.at);
+        if (v.access === 'vector') return this.#element(v.buffer, v.at, 'lid');
+        return this.#element(v.buffer, v.at, `${this.#int(v.access.stride)} * min(lid, ${this.#int(v.access.last)})`);
+      }
+      case 'unary': return this.#unary(v);
+      case 'binary': return this.#binary(v);
+      case 'select': return `select(${go(v.else)}, ${go(v.then)}, ${go(v.cond)})`;
+      case 'muladd': return `(${go(v.left)} * ${go(v.right)} + ${go(v.plus)})`;
+      case 'lane': return 'f32(lid)';
+      case 'from-int': return `f32(${this.#int(v.value)})`;
+      case 'from-cond': return `(${this.#cond(v.cond)})`;
+      case 'reduce-lanes': {
+        const name = `${v.op}_${this.#lanes}`;
+        this.#reductions.add(name);
+        return `reduce_${name}(${go(v.arg)}, lid)`;
+      }
+      case 'lane-of': throw new Error('lane-of has no WGSL form');
+    }
+  }
+  #unary(v: Extract<Value, { kind: 'unary' }>): string {
+    const arg = this.#value(v.arg);
+    switch (v.op) {
+      case 'neg': return `(-${arg})`;
+      case 'not': return `(!${arg})`;
+      case 'abs': case 'sqrt': case 'floor': case 'ceil': return `${v.op}(${arg})`;
+      default:
+        if (!isFunction(v.op)) throw new Error(`${v.op} has no WGSL form`);
+        this.#functions.add(v.op);
+        return `ssm_${v.op}(${arg})`;
+    }
+  }
+  #binary(v: Extract<Value, { kind: 'binary' }>): string {
+    const [x, y] = [this.#value(v.left), this.#value(v.right)];
+    if (v.op === 'min' || v.op === 'max') return `${v.op}(${x}, ${y})`;
+    return `(${x} ${{ add: '+', sub: '-', mul: '*', div: '/', lt: '<', le: '<=', eq: '==', ne: '!=', and: '&&', or: '||' }[v.op]} ${y})`;
+  }
+}
+
+const integerNames: Readonly<Record<string, string>> = { $l: 'lid', $g: 'gid', $b: 'bid', $B: `${ENTRY}_p.B`, $T: `${ENTRY}_p.T`, $R: `${ENTRY}_p.R` };
+export const arenaName = (arena: number, access: 'read' | 'read_write'): string => `arena${arena}${access === 'read' ? '' : '_w'}`;
+
+/** A float32 literal; infinity is a parameter, since a constant of it does not compile. */
+function float(value: number): string {
+  const x = Math.fround(value);
+  if (x === Infinity) return `${ENTRY}_p.infinity`;
+  if (x === -Infinity) return `(-${ENTRY}_p.infinity)`;
+  if (Number.isNaN(x)) return `(${ENTRY}_p.infinity - ${ENTRY}_p.infinity)`;
+  const text = Object.is(x, -0) ? '-0' : `${x}`;
+  return text.startsWith('-') ? `(${text}f)` : `${text}f`;
+}
+const types = /^[iuf](8|16|32|64)$|^(vec|mat)\d|^bool$/;
+function local(name: string): string {
+  const made = identifier(name);
+  return types.test(made) ? `${made}_` : made;
+}
+function identifier(name: string): string {
+  const made = name.replace(/[^A-Za-z0-9_]/g, '_').replace(/^_+/, '').replace(/^(?=\d)/, 'x');
+  return made === '' ? 'x' : made;
+}
