@@ -20,6 +20,7 @@ import { schedule, type Schedule } from './passes/schedule/schedule.js';
 import type { Manifest } from './runtime/manifest.js';
 import { version } from './version.js';
 import { wasm } from '../targets/wasm/index.js';
+import { wgsl } from '../targets/wgsl/index.js';
 
 export type { SourceHost } from './check/index.js';
 
@@ -48,13 +49,25 @@ export interface CompileOptions {
   readonly relaxed?: boolean;
   /** A recurrence that may grow without bound is an error. */
   readonly denyUnstable?: boolean;
+  /** Also kernels for WebGPU. */
+  readonly webgpu?: boolean;
   /** Sees the program before the first pass ('check') and after each. */
   readonly onPass?: (name: string, why: string, program: Program) => void;
+}
+/** What a WebGPU device is given: a manifest of its own, one WGSL module, and the load-time kernels, which run on the host. */
+export interface WebgpuModule {
+  readonly manifest: Manifest;
+  readonly wgsl: string;
+  readonly load: Uint8Array;
+  readonly kernels: readonly Kernel[];
+  readonly kernelOf: ReadonlyMap<Stage, Kernel>;
+  readonly schedule: Schedule;
 }
 export interface CompiledModule {
   readonly manifest: Manifest;
   readonly wasm: Uint8Array;
   readonly relaxed?: Uint8Array;
+  readonly webgpu?: WebgpuModule;
   readonly kernels: readonly Kernel[];
   readonly kernelOf: ReadonlyMap<Stage, Kernel>;
   readonly graph: StageGraph;
@@ -87,9 +100,22 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
     manifest: buildManifest(graph, scheduled, { compiler: version, spec: options.specHash }),
     wasm: wasm.emit(scheduled.kernels, { relaxed: false }),
     ...(options.relaxed ? { relaxed: wasm.emit(scheduled.kernels, { relaxed: true }) } : {}),
+    ...(options.webgpu ? { webgpu: compileWebgpu(graph, builder, options) } : {}),
     kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled, stability,
   };
   return { diagnostics: diagnostics.list, program, builder, module };
+}
+
+function compileWebgpu(graph: StageGraph, builder: Builder, options: CompileOptions): WebgpuModule {
+  const scheduled = schedule(graph, wgsl.caps, builder);
+  for (const kernel of scheduled.kernels) verifyKernel(kernel);
+  const pasts = new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : [])));
+  const module = wgsl.emit(scheduled.kernels, scheduled.buffers, pasts);
+  const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
+  return {
+    manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, entries: Object.fromEntries(module.entries) } },
+    wgsl: module.text, load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, schedule: scheduled,
+  };
 }
 
 export function rewrite(program: Program, builder: Builder, onPass?: CompileOptions['onPass']): Program {

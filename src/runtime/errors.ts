@@ -1,6 +1,7 @@
 /**
  * Every error that a compiled model can give its user. A code never changes its meaning: 50xx weights, 51xx inputs, 52xx loading,
- * 53xx streams, 54xx what has been disposed of. Each message says what was expected and what came; {name} stands for an argument.
+ * 53xx streams, 54xx what has been disposed of, 55xx devices. Each message says what was expected and what came; {name} stands for an
+ * argument.
  */
 export const runtimeMessages = {
   SSM5001: 'cannot read weights from {from}: {why}',
@@ -27,12 +28,18 @@ export const runtimeMessages = {
   SSM5204: 'device `{device}` is not compiled into this module; it has {known}',
   SSM5205: 'the model needs {bytes} bytes of memory: {why}',
   SSM5206: 'option `{option}`: expected {want}, got {got}',
+  SSM5207: '{device} cannot be used here: {why}',
   SSM5301: 'this model cannot be streamed: {why}',
   SSM5302: 'not a saved stream: {why}',
   SSM5303: 'the saved stream is damaged: {why}',
   SSM5304: 'the stream was saved by another model: expected {want}, got {got}',
   SSM5305: 'the stream was saved with batch {got}, this one has batch {want}',
   SSM5401: 'the {what} has been disposed of',
+  SSM5501: 'the GPU device was lost ({why}): this call has no result, the next one takes a new device',
+  SSM5502: 'the GPU has no {bytes} bytes for `{name}`',
+  SSM5503: 'the GPU refused a command: {why}',
+  SSM5504: 'no GPU device after {tries} tries: {why}',
+  SSM5505: 'the GPU computes wrong results: {why}',
 } as const;
 export type RuntimeCode = keyof typeof runtimeMessages;
 /** The arguments that a message names. */
@@ -52,7 +59,7 @@ export class SsmcError extends Error {
     return `${names[Number(this.code[4])] ?? 'Ssmc'}Error`;
   }
 }
-const names = ['Weights', 'Input', 'Load', 'Stream', 'Disposed'];
+const names = ['Weights', 'Input', 'Load', 'Stream', 'Disposed', 'Device'];
 /** The weights can't be read, or don't fit. */
 export class WeightsError extends SsmcError {}
 /** What `run` or `push` was given doesn't fit. */
@@ -63,10 +70,12 @@ export class LoadError extends SsmcError {}
 export class StreamError extends SsmcError {}
 /** A model or stream was used after `dispose`. */
 export class DisposedError extends SsmcError {}
+/** A device failed while it ran. */
+export class DeviceError extends SsmcError {}
 
 /** The error of this code, to be thrown. */
 export function failure<C extends RuntimeCode>(code: C, args: Arguments<C>, cause?: unknown): SsmcError {
-  const kind = [WeightsError, InputError, LoadError, StreamError, DisposedError][Number(code[4])] ?? SsmcError;
+  const kind = [WeightsError, InputError, LoadError, StreamError, DisposedError, DeviceError][Number(code[4])] ?? SsmcError;
   const text = runtimeMessages[code].replace(/\{(\w+)\}/g, (_, name: string) => [(args as Readonly<Record<string, Argument>>)[name]].flat().join(', '));
   return new kind(code, text, cause === undefined ? undefined : { cause });
 }

@@ -1,8 +1,8 @@
 /** What generated modules and their users import. No dependencies; nothing is touched at import. */
-export { DisposedError, InputError, LoadError, SsmcError, StreamError, WeightsError, type RuntimeCode } from './errors.js';
+export { DeviceError, DisposedError, InputError, LoadError, SsmcError, StreamError, WeightsError, type RuntimeCode } from './errors.js';
 export { fetchBytes, type UrlLike } from './files.js';
 export type { Weights } from './load.js';
-export type { BufferSpec, Launch, Manifest, Placement, TensorSpec, WeightSpec } from './manifest.js';
+export type { BufferSpec, GpuPlan, Launch, Manifest, Placement, TensorSpec, WeightSpec } from './manifest.js';
 export { loadModel, Model, type DeviceReport, type LoadOptions, type ModelSource, type RunOptions } from './model.js';
 export { readSafetensors, writeSafetensors, type SafetensorsFile, type StoredTensor, type WritableTensor } from './safetensors.js';
 export { Stream } from './stream.js';

@@ -32,12 +32,12 @@ export async function compileModule(bytes: Uint8Array): Promise<WebAssembly.Modu
 }
 
 /** What weights are read from: elements and shape by name, or why they can't be used. */
-interface Source {
+export interface OpenWeights {
   readonly names: readonly string[];
   readonly get: (name: string) => { readonly data: Float64Array; readonly shape: readonly number[] } | string;
 }
 /** @throws WeightsError SSM5001 to SSM5003. */
-export async function openWeights(weights: Weights): Promise<Source> {
+export async function openWeights(weights: Weights): Promise<OpenWeights> {
   const address = typeof weights === 'string' ? weights : (weights as Partial<UrlLike> | null)?.href;
   if (typeof address === 'string') {
     let bytes: Uint8Array;
@@ -53,7 +53,7 @@ export async function openWeights(weights: Weights): Promise<Source> {
   if (typeof weights !== 'object' || weights === null) throw failure('SSM5001', { from: describe(weights), why: 'expected a path, a URL, bytes, a safetensors file or tensors by name' });
   return typeof (weights as SafetensorsFile).tensor === 'function' ? fromFile(weights as SafetensorsFile) : fromRecord(weights as Readonly<Record<string, Partial<WritableTensor>>>);
 }
-function fromRecord(record: Readonly<Record<string, Partial<WritableTensor>>>): Source {
+function fromRecord(record: Readonly<Record<string, Partial<WritableTensor>>>): OpenWeights {
   return {
     names: Object.keys(record),
     get(name) {
@@ -64,7 +64,7 @@ function fromRecord(record: Readonly<Record<string, Partial<WritableTensor>>>): 
     },
   };
 }
-function fromFile(file: SafetensorsFile): Source {
+function fromFile(file: SafetensorsFile): OpenWeights {
   return {
     names: file.names,
     get(name) {
@@ -75,7 +75,7 @@ function fromFile(file: SafetensorsFile): Source {
 }
 
 /** All that doesn't fit, in one error. @throws WeightsError SSM5004, SSM5005. */
-function readWeights(specs: readonly WeightSpec[], source: Source): Float64Array[] {
+function readWeights(specs: readonly WeightSpec[], source: OpenWeights): Float64Array[] {
   const problems: string[] = [];
   const has = new Set(source.names);
   const asked = new Set(specs.map((s) => s.name));
@@ -104,7 +104,7 @@ function sameShape(want: readonly number[], got: readonly number[]): boolean {
 }
 
 /** The bytes of the constants, as runs need them. */
-export function computeConstants(manifest: Manifest, module: WebAssembly.Module, source: Source): Uint8Array {
+export function computeConstants(manifest: Manifest, module: WebAssembly.Module, source: OpenWeights): Uint8Array {
   const values = readWeights(manifest.weights, source);
   const layout = loadLayout(manifest);
   const memory = new WebAssembly.Memory({ initial: 1 });

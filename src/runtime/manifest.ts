@@ -105,4 +105,14 @@ export interface Manifest {
   readonly finish: readonly Launch[];
   /** Steps per tile that keep a tile in cache, when streamable. */
   readonly tile: number;
+  /** Of a device whose buffers lie in few large ones. */
+  readonly gpu?: GpuPlan;
+}
+/** Arenas: the GPU buffers in which the manifest's buffers lie. Kernels that are the same share an entry point. */
+export interface GpuPlan {
+  readonly arenas: readonly ('constants' | 'carry' | 'past' | 'rows')[];
+  /** Per buffer; -1: at load time only. */
+  readonly arenaOf: readonly number[];
+  /** Entry point of each kernel. */
+  readonly entries: Readonly<Record<string, string>>;
 }

@@ -1,29 +1,24 @@
-/** A sequence that is fed in pieces. Its state lies in the model's memory while no one else runs there, else with the stream. */
-import type { Engine, Occupant } from './engine.js';
+/** A sequence that is fed in pieces. Its state lies with the device. */
 import { failure } from './errors.js';
 import type { Manifest } from './manifest.js';
+import type { Sequence } from './runner.js';
 import { makeOutputs, nestOutputs, readInputs, type TensorInput, type TensorTree } from './tensors.js';
 
 const MAGIC = 'ssmc1';
 
 export class Stream {
   readonly #manifest: Manifest;
-  readonly #engine: Engine;
-  readonly #batch: number;
-  readonly #finite: boolean;
+  readonly #sequence: Sequence;
+  readonly #of: { readonly batch: number; readonly finite: boolean; readonly device: string };
   readonly #modelAlive: () => void;
-  #steps = 0;
-  /** Its kept bytes, when they aren't in the memory; undefined there before the first push. */
-  #saved: Uint8Array | undefined;
-  #started = false;
   #disposed = false;
-  readonly #occupant: Occupant = { evict: (bytes) => { this.#saved = bytes; } };
+  /** Pushes wait for each other: steps are in the order of the calls. */
+  #last: Promise<unknown> = Promise.resolve();
 
-  constructor(manifest: Manifest, engine: Engine, batch: number, finite: boolean, modelAlive: () => void) {
+  constructor(manifest: Manifest, sequence: Sequence, of: { readonly batch: number; readonly finite: boolean; readonly device: string }, modelAlive: () => void) {
     this.#manifest = manifest;
-    this.#engine = engine;
-    this.#batch = batch;
-    this.#finite = finite;
+    this.#sequence = sequence;
+    this.#of = of;
     this.#modelAlive = modelAlive;
   }
   #alive(): void {
@@ -32,41 +27,29 @@ export class Stream {
   }
   /** Steps pushed so far. */
   get steps(): number {
-    return this.#steps;
+    return this.#sequence.steps;
   }
 
   /**
    * The next steps: outputs with time for these, outputs without as if the sequence ended now. Inputs without time count at the first push.
-   * @throws InputError SSM51xx; the stream stays as it was.
+   * @throws InputError SSM51xx, DeviceError SSM55xx; the stream stays as it was.
    */
   async push(inputs: TensorTree<TensorInput>): Promise<TensorTree> {
     this.#alive();
-    const given = readInputs(this.#manifest.inputs, inputs, { finite: this.#finite, batch: this.#batch });
-    const outputs = makeOutputs(this.#manifest.outputs, this.#batch, given.time);
-    const rows = { from: 0, count: this.#batch };
-    const tile = Math.max(1, Math.min(given.time, this.#manifest.tile));
-    this.#enter(tile);
-    if (!this.#started) this.#engine.begin(given.inputs, rows);
-    this.#started = true;
-    for (let at = 0; at < given.time; at += tile) {
-      this.#engine.step({ inputs: given.inputs, outputs, rows, time: given.time, at, steps: Math.min(tile, given.time - at), t0: this.#steps + at, lengths: given.lengths });
-    }
-    this.#steps += given.time;
-    this.#engine.finish(outputs, rows);
-    return nestOutputs(outputs, this.#batch, given.time);
-  }
-  #enter(steps: number): void {
-    const away = !this.#engine.holds(this.#occupant);
-    this.#engine.enter(this.#occupant, this.#batch, steps);
-    if (away && this.#saved) this.#engine.restore(this.#saved);
-    this.#saved = undefined;
+    const given = readInputs(this.#manifest.inputs, inputs, { finite: this.#of.finite, batch: this.#of.batch });
+    const outputs = makeOutputs(this.#manifest.outputs, this.#of.batch, given.time);
+    const mine = this.#last.then(() => this.#sequence.push({ ...given, outputs }));
+    this.#last = mine.catch(() => undefined);
+    await mine;
+    return nestOutputs(outputs, this.#of.batch, given.time);
   }
 
-  /** All of its state as bytes, for this model and batch. */
+  /** All of its state as bytes, for this model, batch and kind of device. */
   save(): Uint8Array {
     this.#alive();
-    const state = this.#saved ?? (this.#started && this.#engine.holds(this.#occupant) ? this.#engine.keep() : new Uint8Array(this.#engine.keptBytes(this.#batch)));
-    const head = new TextEncoder().encode(JSON.stringify({ magic: MAGIC, spec: this.#manifest.spec, batch: this.#batch, steps: this.#steps, started: this.#started, bytes: state.length, sum: checksum(state) }));
+    const state = this.#sequence.save();
+    const { steps, started } = this.#sequence;
+    const head = new TextEncoder().encode(JSON.stringify({ magic: MAGIC, spec: this.#manifest.spec, device: this.#of.device, batch: this.#of.batch, steps, started, bytes: state.length, sum: checksum(state) }));
     const out = new Uint8Array(4 + head.length + state.length);
     new DataView(out.buffer).setUint32(0, head.length, true);
     out.set(head, 4);
@@ -78,31 +61,27 @@ export class Stream {
     this.#alive();
     const { head, state } = parse(bytes);
     if (head.spec !== this.#manifest.spec) throw failure('SSM5304', { want: this.#manifest.spec.slice(0, 12), got: String(head.spec).slice(0, 12) });
-    if (head.batch !== this.#batch) throw failure('SSM5305', { want: this.#batch, got: Number(head.batch) });
-    if (head.bytes !== state.length || state.length !== this.#engine.keptBytes(this.#batch)) throw failure('SSM5303', { why: `expected ${this.#engine.keptBytes(this.#batch)} bytes of state, got ${state.length}` });
+    if (head.device !== this.#of.device) throw failure('SSM5303', { why: `expected the state of ${this.#of.device}, got that of ${String(head.device)}` });
+    if (head.batch !== this.#of.batch) throw failure('SSM5305', { want: this.#of.batch, got: Number(head.batch) });
+    const want = this.#sequence.keptBytes;
+    if (head.bytes !== state.length || state.length !== want) throw failure('SSM5303', { why: `expected ${want} bytes of state, got ${state.length}` });
     if (head.sum !== checksum(state)) throw failure('SSM5303', { why: 'its checksum is wrong' });
-    this.#engine.leave(this.#occupant);
-    this.#saved = state.slice();
-    this.#started = head.started === true;
-    this.#steps = Number(head.steps);
+    this.#sequence.restore(state, Number(head.steps), head.started === true);
   }
   /** Back to the beginning of a sequence. */
   reset(): void {
     this.#alive();
-    this.#engine.leave(this.#occupant);
-    this.#saved = undefined;
-    this.#started = false;
-    this.#steps = 0;
+    this.#sequence.reset();
   }
   dispose(): void {
-    this.#engine.leave(this.#occupant);
-    this.#saved = undefined;
+    this.#sequence.dispose();
     this.#disposed = true;
   }
 }
 
 interface Head {
   readonly spec?: unknown;
+  readonly device?: unknown;
   readonly batch?: unknown;
   readonly steps?: unknown;
   readonly started?: unknown;

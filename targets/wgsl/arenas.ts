@@ -1,12 +1,12 @@
 /**
  * Buffers of a model in few GPU buffers (arenas), since a stage may bind eight and a kernel may not bind one both for reading and for
- * writing: constants (read only), carries, and up to four for the slots of activations, chosen so that what a kernel writes lies apart
+ * writing: constants (read only), carries, the past of activations (which the host moves on), and up to four for their slots, chosen so that what a kernel writes lies apart
  * from what it reads where that can be.
  */
 import type { Kernel } from '../../src/ir/kernel.js';
 import type { BufferSpec } from '../../src/runtime/manifest.js';
 
-export type ArenaKind = 'constants' | 'carry' | 'rows';
+export type ArenaKind = 'constants' | 'carry' | 'past' | 'rows';
 export interface Arenas {
   readonly kinds: readonly ArenaKind[];
   /** Per buffer of the manifest, its arena; -1 for what exists at load time only. */
@@ -15,7 +15,7 @@ export interface Arenas {
 
 const ROW_ARENAS = 4;
 
-export function arrange(buffers: readonly BufferSpec[], kernels: readonly Kernel[], bindingBytes: number): Arenas {
+export function arrange(buffers: readonly BufferSpec[], pasts: ReadonlySet<number>, kernels: readonly Kernel[], bindingBytes: number): Arenas {
   const kinds: ArenaKind[] = [];
   const of = buffers.map(() => -1);
   let room = -1;
@@ -28,9 +28,10 @@ export function arrange(buffers: readonly BufferSpec[], kernels: readonly Kernel
     of[i] = kinds.length - 1;
     room -= 4 * b.size;
   });
-  if (buffers.some((b) => isKept(b))) {
-    buffers.forEach((b, i) => { if (isKept(b)) of[i] = kinds.length; });
-    kinds.push('carry');
+  for (const kind of ['carry', 'past'] as const) {
+    const mine = buffers.flatMap((b, i) => (isKept(b) && pasts.has(i) === (kind === 'past') ? [i] : []));
+    for (const i of mine) of[i] = kinds.length;
+    if (mine.length > 0) kinds.push(kind);
   }
   const first = kinds.length;
   const arenaOf = slotArenas(buffers, kernels);

@@ -86,6 +86,8 @@ class Scheduler {
     launches.step.push(...this.#steps(staged.step.map((s) => s.kernel)));
     const outputs = new Set(program.outputs.map((o) => layout.of(o.def).buffer));
     const inputs = new Set(program.inputs.map((i) => layout.of(i.def).buffer));
+    // With threads the past is moved on when all of a tile is done.
+    if (this.#machine.threads) for (const h of layout.histories.values()) outputs.add(h.rows);
     planRows(layout, [...staged.step, ...staged.finish].map((s) => s.kernel), inputs, outputs);
     return { kernels: this.#shared.kernels, kernelOf: this.#kernelOf, layout, buffers: layout.buffers, launches };
   }
@@ -122,18 +124,11 @@ class Scheduler {
     const uses = (k: Kernel, buffer: string): boolean => k.parameters.some((p) => p.kind === 'buffer' && p.name === buffer);
     const moves = [...this.#layout.histories].map(([carry, h]) => {
       const after = kernels.findLastIndex((k) => uses(k, carry) || uses(k, h.rows));
-      return { after, launch: this.#history(h.rows, carry, h.depth) };
+      return { after, launch: { kind: 'history', rows: this.#layout.id(h.rows), carry: this.#layout.id(carry), depth: h.depth } as Launch };
     });
     moves.sort((a, b) => b.after - a.after);
     for (const m of moves) out.splice(m.after + 1, 0, m.launch);
     return out;
-  }
-  #history(rows: string, carry: string, depth: number): Launch {
-    if (!this.#machine.threads) return { kind: 'history', rows: this.#layout.id(rows), carry: this.#layout.id(carry), depth };
-    const spec = this.#layout.buffers[this.#layout.id(rows)];
-    const kernel = historyKernel(rows, carry, depth, spec && 'row' in spec ? spec.row : 0, `history${this.#kernels.length}`);
-    this.#kernels.push(kernel);
-    return this.#launch(kernel);
   }
   #begins(): Launch[] {
     const out: Launch[] = [];
