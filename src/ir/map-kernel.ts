@@ -53,6 +53,7 @@ function mapValue(v: Value, m: Mapping): Value {
       case 'binary': return { ...v, left: go(v.left), right: go(v.right) };
       case 'select': return { ...v, cond: go(v.cond), then: go(v.then), else: go(v.else) };
       case 'muladd': return { ...v, left: go(v.left), right: go(v.right), plus: go(v.plus) };
+      case 'decay': return { ...v, exponent: go(v.exponent), state: go(v.state), plus: go(v.plus) };
       case 'from-int': return { ...v, value: int(v.value) };
       case 'from-cond': return { ...v, cond: mapCond(v.cond, m) };
       case 'reduce-lanes': return { ...v, arg: go(v.arg), count: int(v.count) };

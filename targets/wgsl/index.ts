@@ -4,7 +4,7 @@ import type { BufferSpec } from '../../src/runtime/manifest.js';
 import type { Capabilities } from '../target.js';
 import { arrange, type ArenaKind } from './arenas.js';
 import { functionTexts, type WgslFunction } from './functions.js';
-import { arenaName, ENTRY, printEntry, type Printed } from './print.js';
+import { dataName, ENTRY, printEntry } from './print.js';
 
 /** WebGPU's default limits: what every adapter grants. */
 export const limits = { storageBuffers: 8, bindingBytes: 128 * 2 ** 20, sharedBytes: 16384, threads: 256 } as const;
@@ -17,13 +17,11 @@ export const wgsl = {
 
 export interface WgslModule {
   readonly text: string;
-  /** Kernels that are the same but for the buffers they are given share an entry point. */
-  readonly entries: ReadonlyMap<string, string>;
+  /** Per kernel its entry point, and what that binds: kernels that are the same but for their buffers share one. */
+  readonly entries: ReadonlyMap<string, { readonly entry: string; readonly arenas: readonly number[]; readonly lengths: boolean }>;
   readonly arenas: readonly ArenaKind[];
   /** Per buffer of the manifest; -1: at load time only. */
   readonly arenaOf: readonly number[];
-  /** Per entry point, the arenas that it binds and how. */
-  readonly bindings: ReadonlyMap<string, Printed>;
 }
 
 /** `pasts`: the buffers that hold the past of others. */
@@ -32,29 +30,29 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
   const { kinds, of } = arrange(buffers, pasts, run, limits.bindingBytes);
   const id = new Map(buffers.map((b, i) => [b.name, i]));
   const arenaOf = (buffer: string): number => of[id.get(buffer) ?? -1] ?? -1;
-  const entries = new Map<string, string>();
-  const bindings = new Map<string, Printed>();
+  const entries = new Map<string, { entry: string; arenas: readonly number[]; lengths: boolean }>();
+  let most = 0;
   const texts = new Map<string, string>();
   const functions = new Set<WgslFunction>();
   const reductions = new Set<string>();
   for (const k of run) {
     const printed = printEntry(k, arenaOf);
     const known = texts.get(printed.text);
-    entries.set(k.name, known ?? k.name);
+    entries.set(k.name, { entry: known ?? k.name, arenas: printed.arenas, lengths: printed.lengths });
+    most = Math.max(most, printed.arenas.length);
     if (known !== undefined) continue;
     texts.set(printed.text, k.name);
-    bindings.set(k.name, printed);
     for (const f of printed.functions) functions.add(f);
     for (const r of printed.reductions) reductions.add(r);
   }
   const text = [
-    ...kinds.flatMap((_, a) => (['read', 'read_write'] as const).map((access) => `@group(0) @binding(${2 + a}) var<storage, ${access}> ${arenaName(a, access)}: array<f32>;`)),
+    ...Array.from({ length: most }, (_, n) => (['read', 'read_write'] as const).map((access) => `@group(0) @binding(${2 + n}) var<storage, ${access}> ${dataName(n, access)}: array<f32>;`).join('\n')),
     '@group(0) @binding(1) var<storage, read> lengths: array<i32>;',
     ...functionTexts(functions),
     ...[...reductions].sort().map(reduction),
     ...[...texts].map(([t, name]) => t.replaceAll(ENTRY, name)),
   ].join('\n\n');
-  return { text: `${text}\n`, entries, arenas: kinds, arenaOf: of, bindings };
+  return { text: `${text}\n`, entries, arenas: kinds, arenaOf: of };
 }
 
 /** Pairwise, in a fixed order, through the group's memory; the result is every thread's. */

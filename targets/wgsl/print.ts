@@ -8,8 +8,8 @@ export interface Printed {
   readonly text: string;
   readonly functions: ReadonlySet<WgslFunction>;
   readonly reductions: ReadonlySet<string>;
-  /** Bindings: arena and access. */
-  readonly arenas: ReadonlyMap<number, 'read' | 'read_write'>;
+  /** The arenas that it binds, in the order of their bindings from 2 on. */
+  readonly arenas: readonly number[];
   readonly lengths: boolean;
 }
 export const ENTRY = '$ENTRY$';
@@ -39,7 +39,7 @@ class Entry {
     this.#lanes = kernel.grid?.lanes ?? 1;
     const taken = new Set<string>([...HEAD, 'infinity']);
     const own = (name: string): string => {
-      const base = identifier(name.split('.').at(-1) ?? name);
+      const base = identifier((name.split('.').at(-1) ?? name).replace(/#\d+$/, ''));
       let made = base;
       for (let k = 2; taken.has(made); k++) made = `${base}_${k}`;
       taken.add(made);
@@ -73,7 +73,7 @@ class Entry {
       ...body,
       '}',
     ].join('\n');
-    return { text, functions: this.#functions, reductions: this.#reductions, arenas: this.#arenas, lengths };
+    return { text, functions: this.#functions, reductions: this.#reductions, arenas: [...this.#arenas.keys()], lengths };
   }
 
   #stmt(s: Stmt, pad: string): string[] {
@@ -112,7 +112,8 @@ class Entry {
       return `${group ? `${ENTRY}_` : ''}${memory}[${index}]`;
     }
     const arena = this.#arenaOf(buffer);
-    return `${arenaName(arena, this.#arenas.get(arena) ?? 'read')}[${ENTRY}_p.${this.#fields.get(buffer)} + ${index}]`;
+    const binding = [...this.#arenas.keys()].indexOf(arena);
+    return `${dataName(binding, this.#arenas.get(arena) ?? 'read')}[${ENTRY}_p.${this.#fields.get(buffer)} + ${index}]`;
   }
   #int(e: Int): string {
     switch (e.kind) {
@@ -146,6 +147,11 @@ class Entry {
       case 'binary': return this.#binary(v);
       case 'select': return `select(${go(v.else)}, ${go(v.then)}, ${go(v.cond)})`;
       case 'muladd': return `(${go(v.left)} * ${go(v.right)} + ${go(v.plus)})`;
+      case 'decay': {
+        this.#functions.add('exp2m1_decay');
+        const plus = v.plus.kind === 'number' && v.plus.value === 0 ? '' : ` + ${go(v.plus)}`;
+        return `(${go(v.state)} + (ssm_exp2m1_decay(${go(v.exponent)}) * ${go(v.state)}${plus}))`;
+      }
       case 'lane': return 'f32(lid)';
       case 'from-int': return `f32(${this.#int(v.value)})`;
       case 'from-cond': return `(${this.#cond(v.cond)})`;
@@ -177,7 +183,8 @@ class Entry {
 }
 
 const integerNames: Readonly<Record<string, string>> = { $l: 'lid', $g: 'gid', $b: 'bid', $B: `${ENTRY}_p.B`, $T: `${ENTRY}_p.T`, $R: `${ENTRY}_p.R` };
-export const arenaName = (arena: number, access: 'read' | 'read_write'): string => `arena${arena}${access === 'read' ? '' : '_w'}`;
+/** The module's variable for the n-th arena of an entry point: which one that is differs from launch to launch. */
+export const dataName = (binding: number, access: 'read' | 'read_write'): string => `data${binding}${access === 'read' ? '' : '_w'}`;
 
 /** A float32 literal; infinity is a parameter, since a constant of it does not compile. */
 function float(value: number): string {

@@ -13,7 +13,8 @@ export class SharedKernels {
   }
   /** The kernel that does what this one does. */
   of(kernel: Kernel): Kernel {
-    const text = textOf(kernel);
+    // Where buffers lie in few bindings, two uses of one kernel may bind differently: its target shares what comes out the same.
+    const text = kernel.grid ? kernel.name : textOf(kernel);
     const known = this.#byText.get(text);
     if (known) return known;
     this.#byText.set(text, kernel);

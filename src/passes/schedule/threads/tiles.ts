@@ -3,12 +3,12 @@
  * axis in slabs that the group brings into its memory: what depends on the row, and what depends on the column, once each. Whatever
  * the stage does with the sums follows in the same kernel.
  */
-import type { Cond, Int, Kernel, Value } from '../../../ir/kernel.js';
+import type { Int, Kernel, Value } from '../../../ir/kernel.js';
 import { children, freeIndices, visitExpr } from '../../../ir/builder.js';
 import type { DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item, Stage } from '../../../ir/stages.js';
 import { num, type Expressions, type Task } from '../expressions.js';
-import { iadd, iand, icompare, imin, imul, int } from '../ints.js';
+import { iadd, icompare, imin, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
 import { UNROLL } from '../limits.js';
 import type { Env, Envs } from '../places.js';
@@ -43,7 +43,8 @@ interface Context {
   readonly rows: Int;
 }
 
-const EACH = 4;
+const COLUMNS = 4;
+const ROWS = 8;
 /** Accumulators of one thread at most. */
 const REGISTERS = 64;
 
@@ -60,11 +61,10 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   });
   const size = (sums[0]?.e.over as Index | undefined)?.axis.size ?? 0;
   if (!plain || sums.length === 0 || sums.some((s) => (s.e.over as Index).axis.size !== size)) return undefined;
-  const wide = lane.axis.size > 32 && machine.perGroup >= 256;
-  const threads = wide ? { rows: 16, columns: 16 } : { rows: 8, columns: 8 };
-  const rows = EACH * EACH * sums.length <= REGISTERS ? EACH : Math.max(1, Math.floor(REGISTERS / EACH / sums.length));
-  const each = { rows, columns: EACH };
-  const perMember = sums.reduce((n, s) => n + s.rowLeaves.length * (threads.rows * rows + 1) + s.columnLeaves.length * threads.columns * EACH, 0);
+  // Small groups: many of them fit a core, and a barrier waits for few.
+  const threads = { rows: 8, columns: 8 };
+  const each = { rows: Math.max(1, Math.min(ROWS, Math.floor(REGISTERS / COLUMNS / sums.length))), columns: COLUMNS };
+  const perMember = sums.reduce((n, s) => n + s.rowLeaves.length * (threads.rows * each.rows + 1) + s.columnLeaves.length * threads.columns * COLUMNS, 0);
   const depth = [16, 8, 4].find((d) => d * perMember * 4 <= machine.shared);
   if (depth === undefined) return undefined;
   return { lane, outer: order.filter((i) => i !== lane), size, sums, threads, each, depth };
@@ -152,8 +152,8 @@ class Tile {
     const { writer: w, access } = this.#c;
     const { sums, each, size, depth } = this.#t;
     const accumulators = sums.map(() => Array.from({ length: each.rows }, () => Array.from({ length: each.columns }, () => w.variable('acc', num(0)))));
-    const rowMemory = new Map(sums.flatMap((s) => s.rowLeaves).map((leaf) => [leaf, access.memory(`$rows${leaf.id}`, depth * (this.#tileRows + 1), 'group')]));
-    const columnMemory = new Map(sums.flatMap((s) => s.columnLeaves).map((leaf) => [leaf, access.memory(`$columns${leaf.id}`, depth * this.#tileColumns, 'group')]));
+    const rowMemory = new Map(sums.flatMap((s) => s.rowLeaves).map((leaf) => [leaf, access.memory('$rows', depth * (this.#tileRows + 1), 'group')]));
+    const columnMemory = new Map(sums.flatMap((s) => s.columnLeaves).map((leaf) => [leaf, access.memory('$columns', depth * this.#tileColumns, 'group')]));
     w.loop('k', int(0), int(size), depth, {}, (k0) => {
       w.barrier();
       for (const [leaf, memory] of rowMemory) this.#bring(leaf, memory, base, k0, 'row');
@@ -217,21 +217,22 @@ class Tile {
   #epilogue(base: Env, accumulators: readonly string[][][]): void {
     const { writer: w, stage, expressions, access, envs, rows } = this.#c;
     const { each, lane, sums } = this.#t;
-    for (let i = 0; i < each.rows; i++) for (let j = 0; j < each.columns; j++) {
-      const row = this.#row(i);
-      const column = this.#column(j);
-      const inRow = icompare('lt', row, rows);
-      const inside: Cond = lane.axis.size % this.#tileColumns === 0 ? inRow : iand(inRow, icompare('lt', column, int(lane.axis.size)));
-      w.branch(inside, () => {
-        const env = envs.bind(this.#at(base, w.int('row', row)), lane, { int: w.int('column', column), lane: false });
-        sums.forEach((s, q) => {
-          const total: Value = { kind: 'reg', name: accumulators[q]?.[i]?.[j] as string };
+    const whole = lane.axis.size % this.#tileColumns === 0;
+    for (let i = 0; i < each.rows; i++) w.branch(icompare('lt', this.#row(i), rows), () => {
+      const at = this.#at(base, w.int('row', this.#row(i)));
+      const compute = (columns: readonly number[]): void => {
+        const points = columns.map((j) => envs.bind(at, lane, { int: w.int('column', this.#column(j)), lane: false }));
+        points.forEach((env, k) => sums.forEach((s, q) => {
+          const total: Value = { kind: 'reg', name: accumulators[q]?.[i]?.[columns[k] as number] as string };
           w.note(expressions.reductionKey(s.e, env), s.e.op === 'mean' ? w.let({ kind: 'binary', op: 'div', left: total, right: num(this.#t.size) }) : total);
-        });
-        expressions.run(stage.items.filter((x) => stage.stored.has(x.def)).map((item): Task => ({
-          inner: item.inner, body: item.body, env, sink: (v, at) => access.store(item, v, at),
-        })));
-      }, () => undefined);
-    }
+        }));
+        expressions.run(points.flatMap((env) => stage.items.filter((x) => stage.stored.has(x.def)).map((item): Task => ({
+          inner: item.inner, body: item.body, env, sink: (v, to) => access.store(item, v, to),
+        }))));
+      };
+      const all = Array.from({ length: each.columns }, (_, j) => j);
+      if (whole) compute(all);
+      else for (const j of all) w.branch(icompare('lt', this.#column(j), int(lane.axis.size)), () => compute([j]), () => undefined);
+    }, () => undefined);
   }
 }
