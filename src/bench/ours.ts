@@ -5,15 +5,16 @@
  */
 import { compile, type CompiledModule } from '../compile.js';
 import { standardLibrary } from '../cli/io.js';
+import type { Program } from '../ir/program.js';
 import { Engine, type Occupant } from '../runtime/engine.js';
 import { compileModule, computeConstants, openWeights, type Weights } from '../runtime/load.js';
 import { makeOutputs, type Bound } from '../runtime/tensors.js';
 import { Unavailable } from './contest.js';
 
-export function compileSpec(source: string, options: { readonly relaxed?: boolean; readonly model?: string } = {}): CompiledModule {
-  const { module, diagnostics } = compile('bench.ssm', { std: standardLibrary(), read: (path) => (path === 'bench.ssm' ? source : undefined) }, { specHash: 'bench', ...options });
-  if (!module) throw new Error(`a spec of the benchmarks doesn't compile: ${diagnostics.map((d) => d.text).join('; ')}`);
-  return module;
+export function compileSpec(source: string, options: { readonly relaxed?: boolean } = {}): { readonly module: CompiledModule; readonly program: Program } {
+  const { module, program, diagnostics } = compile('bench.ssm', { std: standardLibrary(), read: (path) => (path === 'bench.ssm' ? source : undefined) }, { specHash: 'bench', ...options });
+  if (!module || !program) throw new Error(`a spec of the benchmarks doesn't compile: ${diagnostics.map((d) => d.text).join('; ')}`);
+  return { module, program };
 }
 
 /** Float32 tensors by the names that files give them, [time, …]. */

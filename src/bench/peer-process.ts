@@ -1,6 +1,6 @@
 /**
  * Peers that live in processes of their own (C, Python). The protocol is lines: we write "run", the peer runs once and answers the
- * milliseconds by its own clock; "save" makes it write its last result, as raw float32, to the file it was given. An answer that
+ * milliseconds by its own clock; "memory" asks some for the bytes that they needed at most; "save" makes it write its last result, as raw float32, to the file it was given. An answer that
  * isn't a number is a complaint.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
@@ -11,8 +11,13 @@ import { createInterface } from 'node:readline';
 import { packageRoot } from '../cli/io.js';
 import { Unavailable } from './contest.js';
 
-/** One thread for everyone. */
-const environment = { ...process.env, OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' };
+/**
+ * One thread for everyone. Memory that a peer frees stays with it (glibc): or PyTorch would pay for fresh pages at each large tensor,
+ * which is the machine's time and not the loop's.
+ */
+const environment = {
+  ...process.env, OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '17179869184', MALLOC_TOP_PAD_: '268435456',
+};
 
 export function peerSource(name: string): string {
   const path = join(packageRoot(), 'test/bench/peers', name);
@@ -54,20 +59,13 @@ export function pythonWithTorch(): string {
 const relaxedProbe = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11,
 );
-/** Node on child.js of this folder, with the flag for relaxed SIMD where this engine needs one. */
-export function ownChild(): { readonly command: string; readonly args: readonly string[] } {
+/** Node on child.js of this folder; with relaxed SIMD, by the flag where this engine needs one. */
+export function ownChild({ relaxed }: { readonly relaxed: boolean }): { readonly command: string; readonly args: readonly string[] } {
   const program = join(packageRoot(), 'dist/src/bench/child.js');
-  if (!existsSync(program)) throw new Unavailable('relaxed SIMD runs in a child process, from the built package');
-  const flags = WebAssembly.validate(relaxedProbe) ? [] : ['--experimental-wasm-relaxed-simd'];
+  if (!existsSync(program)) throw new Unavailable('our own child processes need the built package');
+  const flags = !relaxed || WebAssembly.validate(relaxedProbe) ? [] : ['--experimental-wasm-relaxed-simd'];
   if (spawnSync(process.execPath, [...flags, '-e', '']).status !== 0) throw new Unavailable('this engine has no relaxed SIMD');
   return { command: process.execPath, args: [...flags, program] };
-}
-
-/** Runs a command to its end; its standard output. */
-export function output(command: string, args: readonly string[]): string {
-  const done = spawnSync(command, args, { encoding: 'utf8', env: environment });
-  if (done.status !== 0) throw new Error(`${command} failed: ${done.stderr.trim().split('\n').at(-1) ?? done.error?.message ?? ''}`);
-  return done.stdout;
 }
 
 let files = 0;
@@ -118,6 +116,12 @@ export class PeerProcess {
     const ms = Number(answer);
     if (!Number.isFinite(ms)) throw new Error(answer);
     return ms;
+  }
+
+  /** Bytes resident at most, above what the peer had before its data; undefined where its system doesn't say. */
+  async memory(): Promise<number | undefined> {
+    const bytes = Number(await this.#ask('memory'));
+    return Number.isFinite(bytes) ? bytes : undefined;
   }
 
   /** What the last run computed. */

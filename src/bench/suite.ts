@@ -1,9 +1,11 @@
 /** Every bench, in the order in which they run. */
 import type { Bench } from './contest.js';
+import { figureBenches } from './figures.js';
 import { matmulBenches } from './matmul/contests.js';
+import { modelBenches } from './models/contests.js';
 import { scanBenches } from './scan/contests.js';
 
-export const suite: readonly Bench[] = [...scanBenches, ...matmulBenches];
+export const suite: readonly Bench[] = [...scanBenches, ...matmulBenches, ...modelBenches, ...figureBenches];
 
 /** `scan` picks all that begin with `scan/`; undefined where a name picks nothing. */
 export function pick(benches: readonly Bench[], name: string): readonly Bench[] | undefined {

@@ -19,7 +19,7 @@ export function ourProduct(problem: ProductProblem): Contestant {
   return {
     name: ourName,
     prepare: async () => {
-      const { run, result } = await inMemory(compileSpec(productSpec(shape)), { weight: { data: weight, shape: [shape.to, shape.from] } }, { x }, shape.rows);
+      const { run, result } = await inMemory(compileSpec(productSpec(shape)).module, { weight: { data: weight, shape: [shape.to, shape.from] } }, { x }, shape.rows);
       return { run, error: () => normwiseError(result(), y64) };
     },
   };

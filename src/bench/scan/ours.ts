@@ -76,7 +76,7 @@ export const wholeRunName = 'ssmc, whole run() with copies';
 
 /** For the benchmark's process and for the child that has relaxed SIMD. */
 export async function ourScanReady(inputs: ScanInputs, relaxed: boolean): Promise<{ run: () => void; result: () => Float32Array }> {
-  return inMemory(compileSpec(selectiveSpec(inputs.shape), { relaxed }), selectiveWeights(inputs), selectiveTensors(inputs), inputs.shape.steps, relaxed);
+  return inMemory(compileSpec(selectiveSpec(inputs.shape), { relaxed }).module, selectiveWeights(inputs), selectiveTensors(inputs), inputs.shape.steps, relaxed);
 }
 
 export function ourScan(problem: ScanProblem, name = ourName): Contestant {
@@ -94,7 +94,7 @@ export function ourWholeRun(problem: ScanProblem): Contestant {
   return {
     name: wholeRunName,
     prepare: async () => {
-      const { manifest, wasm } = compileSpec(selectiveSpec(problem.shape));
+      const { manifest, wasm } = compileSpec(selectiveSpec(problem.shape)).module;
       const model = await loadModel(manifest, { wasm }, { weights: selectiveWeights(problem) });
       const tree: Record<string, Record<string, Float32Array>> = {};
       for (const [name, data] of Object.entries(selectiveTensors(problem))) {
@@ -128,7 +128,7 @@ export function ourInvariantScan(problem: ScanInputs): Contestant {
         ...parameter('A_log', problem.aLog, [channels, states], shape), ...parameter('dt', dt, [channels], shape),
         ...parameter('B', B, [channels, states], shape), ...parameter('C', C, [channels, states], shape),
       ]);
-      const { run, result } = await inMemory(compileSpec(invariantSpec(shape)), weights, tensors([['u', problem.u]], shape), steps);
+      const { run, result } = await inMemory(compileSpec(invariantSpec(shape)).module, weights, tensors([['u', problem.u]], shape), steps);
       return { run, error: () => normwiseError(result(), invariant64(problem, dt, B, C)) };
     },
   };

@@ -1,4 +1,5 @@
 """What the PyTorch peers share: the input file, one thread, the clock and the protocol of lines (src/bench/peer-process.ts)."""
+import os
 import sys
 import time
 
@@ -12,8 +13,9 @@ class Reader:
     """A file of int32 and float32 values, in order."""
 
     def __init__(self, path):
+        self.bytes = bytearray(os.path.getsize(path))
         with open(path, "rb") as file:
-            self.bytes = bytearray(file.read())
+            file.readinto(self.bytes)
         self.at = 0
 
     def ints(self, count):
@@ -30,9 +32,33 @@ class Reader:
         return values.reshape(shape)
 
 
-def serve(run, path):
+def resident(field):
+    """Bytes of this process in memory: VmRSS now, VmHWM at most. None where the system doesn't say."""
+    try:
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field))
+    except (OSError, StopIteration):
+        return None
+
+
+def begin_peak():
+    """The peak from here on; what the process has already."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        pass
+    return resident("VmRSS")
+
+
+def serve(run, path, before=None):
+    """`before`: what the process had before its data; for the order "memory", bytes above it at most."""
     result = None
     for line in sys.stdin:
+        if line.startswith("memory"):
+            peak = resident("VmHWM")
+            print("unknown" if before is None or peak is None else peak - before, flush=True)
+            continue
         if line.startswith("run"):
             start = time.perf_counter()
             result = run()
