@@ -26,16 +26,24 @@ export class Intervals {
     this.#program = program;
     this.#weights = weights;
   }
+  /** Of a complex value nothing is known here but that its absolute value is not negative. */
   of(e: Expr): Interval {
+    if (e.type === 'complex') return all;
+    const found = this.#real(e);
+    return Number.isNaN(found.low) || Number.isNaN(found.high) ? all : found;
+  }
+  #real(e: Expr): Interval {
     switch (e.kind) {
       case 'const': return { low: e.value, high: e.value };
       case 'index': return { low: 0, high: e.index.axis.size - 1 };
       case 'read': {
         const d = this.definition(e.def);
         const shifted = e.time && (e.time.constant !== 0 || e.time.terms.length > 0);
-        return shifted ? hull(d, { low: 0, high: 0 }) : d;
+        return shifted ? hull(d, this.#outside(e.def)) : d;
       }
-      case 'unary': return this.#unary(e.op, this.of(e.arg));
+      case 'unary':
+        if (e.arg.type === 'complex') return e.op === 'abs' ? { low: 0, high: Infinity } : all;
+        return this.#unary(e.op, this.of(e.arg));
       case 'binary': return this.#binary(e, this.of(e.left), this.of(e.right));
       case 'power': {
         const a = this.of(e.base);
@@ -49,10 +57,17 @@ export class Intervals {
         const a = this.of(e.body);
         if (e.op !== 'sum') return a;
         if (e.over === 'time') return { low: a.low < 0 ? -Infinity : 0, high: a.high > 0 ? Infinity : 0 };
-        const n = e.over.axis.size;
-        return { low: times(a.low, n), high: times(a.high, n) };
+        const most = e.over.axis.size;
+        const least = Math.min(most, ...(e.over.axis.ragged?.sizes ?? []));
+        return { low: times(a.low, a.low > 0 ? least : most), high: times(a.high, a.high < 0 ? least : most) };
       }
     }
+  }
+  /** What a read beyond the ends of the sequence gives: 0, or a state's initial value. */
+  #outside(id: DefinitionId): Interval {
+    const d = this.#program.definitions[id] as Definition;
+    const initial = d.kind === 'equation' ? d.state?.initial : undefined;
+    return initial ? hull(this.of(initial), { low: 0, high: 0 }) : { low: 0, high: 0 };
   }
   definition(id: DefinitionId): Interval {
     const known = this.#memo.get(id);

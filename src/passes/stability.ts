@@ -5,7 +5,7 @@
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import { dependencies, type Builder } from '../ir/builder.js';
 import { components } from '../ir/components.js';
-import type { Definition, DefinitionId, Expr, Index, Program } from '../ir/program.js';
+import type { Definition, DefinitionId, Expr, Index, Program, UnaryOp } from '../ir/program.js';
 import { sumsToOne } from './increment.js';
 import { Intervals, type Interval } from './interval.js';
 import { factors } from './pass.js';
@@ -47,8 +47,14 @@ function verdict(states: readonly string[], bound: number): StabilityReport {
   if (!Number.isFinite(bound)) return { states, bound, verdict: 'unknown' };
   if (bound > 1 + 1e-9) return { states, bound, verdict: 'may-grow', overflowStep: Math.ceil(Math.log(3.4028234663852886e38) / Math.log(bound)) };
   if (bound > 1 - 1e-9) return { states, bound: Math.min(bound, 1), verdict: 'non-expansive' };
-  return { states, bound, verdict: 'contraction', memory: bound === 0 ? 1 : Math.ceil(-1 / Math.log(bound)) };
+  return { states, bound, verdict: 'contraction', memory: bound === 0 ? 1 : Math.ceil((1 - 1e-9) / -Math.log(bound)) };
 }
+
+const linear: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['neg', 're', 'im', 'conj', 'abs']);
+/** The steepest slope of a function of a real number. */
+const slopes: ReadonlyMap<UnaryOp, number> = new Map<UnaryOp, number>([
+  ...[...linear, 'relu', 'softplus', 'tanh', 'sin', 'cos'].map((op) => [op as UnaryOp, 1] as const), ['sigmoid', 0.25], ['silu', 1.1], ['gelu', 1.13],
+]);
 
 /** Σ |∂e/∂states| over the last step's states; Infinity where nothing is proved. */
 class Gain {
@@ -71,7 +77,8 @@ class Gain {
       case 'read': return this.#read(e);
       case 'unary': {
         const g = this.of(e.arg);
-        return g === 0 || ['neg', 're', 'im', 'conj', 'abs', 'relu', 'tanh', 'sin', 'cos'].includes(e.op) ? g : e.op === 'sigmoid' ? g / 4 : Infinity;
+        const steepest = e.arg.type === 'complex' ? (linear.has(e.op) ? 1 : undefined) : slopes.get(e.op);
+        return g === 0 ? 0 : steepest === undefined ? Infinity : g * steepest;
       }
       case 'binary': return this.#binary(e);
       case 'power': return this.of(e.base) === 0 ? 0 : Infinity;
@@ -126,34 +133,56 @@ class Gain {
     if (withState.length === 1 && state && weights.length > 0 && sumsToOne(weights, over, this.#program, this.#b)) return this.of(state);
     return this.of(body) * over.axis.size;
   }
-  /** The largest absolute value; of a complex exponential that of its real exponent. */
+  /** The largest absolute value. */
   #size(e: Expr): number {
     if (e.type === 'complex') return this.#complexSize(e);
     const a = this.#intervals.of(e);
     return Math.max(Math.abs(a.low), Math.abs(a.high));
   }
   #complexSize(e: Expr): number {
-    if (e.kind === 'unary' && e.op === 'exp') {
-      const re = this.#realPart(e.arg);
-      return re ? Math.exp(this.#intervals.of(re).high) : Infinity;
+    switch (e.kind) {
+      case 'unary': {
+        if (e.op === 'neg' || e.op === 'conj') return this.#size(e.arg);
+        // |e^z| = e^(Re z)
+        const re = e.op === 'exp' ? this.#realPart(e.arg) : undefined;
+        return re ? Math.exp(this.#intervals.of(re).high) : Infinity;
+      }
+      case 'binary': {
+        const [x, y] = [this.#size(e.left), this.#size(e.right)];
+        switch (e.op) {
+          case 'complex': return Math.hypot(x, y);
+          case 'mul': return scaled(x, y);
+          case 'add': case 'sub': return x + y;
+          case 'div': {
+            const d = this.#intervals.of(e.right);
+            const least = d.low > 0 ? d.low : d.high < 0 ? -d.high : 0;
+            return e.right.type === 'complex' || least === 0 ? Infinity : x / least;
+          }
+          default: return Infinity;
+        }
+      }
+      case 'select': return Math.max(this.#size(e.then), this.#size(e.else));
+      case 'reduce': return e.over === 'time' && e.op !== 'mean' && e.op !== 'last' ? Infinity : this.#size(e.body) * (e.op === 'sum' && e.over !== 'time' ? e.over.axis.size : 1);
+      case 'read': {
+        const d = this.#program.definitions[e.def] as Definition;
+        return d.kind === 'equation' && !d.state && !this.#group.has(d.id) ? this.#size(d.body) : Infinity;
+      }
+      default: return Infinity;
     }
-    if (e.kind === 'read') {
-      const d = this.#program.definitions[e.def] as Definition;
-      return d.kind === 'equation' && !this.#group.has(d.id) ? this.#size(d.body) : Infinity;
-    }
-    return Infinity;
   }
   #realPart(e: Expr): Expr | undefined {
     if (e.type !== 'complex') return e;
+    if (e.kind === 'unary' && e.op === 'neg') { const part = this.#realPart(e.arg); return part && this.#b.unary('neg', part); }
     if (e.kind === 'binary' && e.op === 'complex') return e.left;
     if (e.kind === 'binary' && e.op === 'mul') {
       const [real, other] = e.left.type === 'complex' ? [e.right, e.left] : [e.left, e.right];
       const part = real.type === 'complex' ? undefined : this.#realPart(other);
       return part && this.#b.binary('mul', real, part);
     }
-    if (e.kind === 'read') {
+    // Read at another step it may be outside the sequence, where it is 0.
+    if (e.kind === 'read' && (!e.time || (e.time.constant === 0 && e.time.terms.length === 0))) {
       const d = this.#program.definitions[e.def] as Definition;
-      return d.kind === 'equation' ? this.#realPart(d.body) : undefined;
+      return d.kind === 'equation' && !d.state ? this.#realPart(d.body) : undefined;
     }
     return undefined;
   }

@@ -10,8 +10,11 @@ type Complex = readonly [number, number];
 /** Traced values of a definition: [t][element], as complex numbers. */
 type Rows = readonly (readonly Complex[])[];
 
-/** The largest difference between a form's states and the interpreter's, relative to the largest state; and that state. */
-export function formError(program: Program, form: AffineForm, b: Builder, weights: Tensors, inputs: Tensors): { error: number; size: number } {
+/**
+ * The largest difference between a form's states and the interpreter's, relative to the largest state; and the largest Σ |T| over what one
+ * element of a state reads in one step.
+ */
+export function formError(program: Program, form: AffineForm, b: Builder, weights: Tensors, inputs: Tensors): { error: number; gain: number } {
   const definitions: Definition[] = [...program.definitions];
   const define = (body: Expr, indices: readonly Index[]): string => {
     const id = definitions.length as DefinitionId;
@@ -46,12 +49,22 @@ export function formError(program: Program, form: AffineForm, b: Builder, weight
   const order = Array.from({ length: steps }, (_, k) => (form.direction === 'backward' ? steps - 1 - k : k));
   let error = 0;
   let size = 0;
+  let gain = 0;
   for (const t of order) {
     form.states.forEach((s, a) => {
       const next = expected[a]?.[t]?.map((_, j): [number, number] => [...(f[a]?.[t]?.[j] ?? [0, 0])] as [number, number]) ?? [];
       s.blocks.forEach((x, k) => {
         const table = T[a]?.[k]?.[t];
         if (table) multiply(next, table, past(form, found, first, x, t, steps));
+      });
+      next.forEach((_, j) => {
+        let sum = 0;
+        for (const list of T[a] ?? []) {
+          const row = list?.[t];
+          const width = row ? row.length / next.length : 0;
+          for (let k = 0; k < width; k++) sum += Math.hypot(...(row?.[j * width + k] as Complex));
+        }
+        gain = Math.max(gain, sum);
       });
       (found[a] as Complex[][])[t] = next;
       next.forEach((v, j) => {
@@ -61,7 +74,7 @@ export function formError(program: Program, form: AffineForm, b: Builder, weight
       });
     });
   }
-  return { error: error / Math.max(size, 1), size };
+  return { error: error / Math.max(size, 1), gain };
 }
 function stateOf(form: AffineForm, id: DefinitionId): AffineState {
   return form.states.find((s) => s.def === id) as AffineState;
