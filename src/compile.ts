@@ -10,6 +10,7 @@ import type { Stage, StageGraph, Strategy } from './ir/stages.js';
 import { verifyKernel } from './ir/verify-kernel.js';
 import { verifyProgram } from './ir/verify-program.js';
 import { chooseStrategies } from './passes/choose-strategy.js';
+import { normalForms, type Recurrences } from './passes/normal-form.js';
 import { extractTimeReductions } from './passes/extract-time-reductions.js';
 import { fuse } from './passes/fuse.js';
 import {
@@ -73,6 +74,8 @@ export interface CompiledModule {
   readonly graph: StageGraph;
   readonly schedule: Schedule;
   readonly stability: readonly StabilityReport[];
+  /** The normal form of every recurrence as the user wrote it, simplified. */
+  readonly recurrences: Recurrences;
 }
 export interface Compilation {
   readonly diagnostics: readonly Diagnostic[];
@@ -92,7 +95,9 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   const stability = stabilityReport(program, builder, diagnostics, undefined, { deny: options.denyUnstable ?? false });
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   options.onPass?.('check', 'the program as it is meant', program);
-  const graph = chooseStrategies(fuse(rewrite(program, builder, options.onPass), builder), builder, options.strategy ?? 'auto', diagnostics);
+  const source = simplify.run(program, builder);
+  const recurrences: Recurrences = { program: source, forms: normalForms(source, builder) };
+  const graph = chooseStrategies(fuse(rewrite(program, builder, options.onPass), builder), builder, options.strategy ?? 'auto', diagnostics, recurrences);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const scheduled = schedule(graph, wasm.caps, builder);
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
@@ -101,7 +106,7 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
     wasm: wasm.emit(scheduled.kernels, { relaxed: false }),
     ...(options.relaxed ? { relaxed: wasm.emit(scheduled.kernels, { relaxed: true }) } : {}),
     ...(options.webgpu ? { webgpu: compileWebgpu(graph, builder, options) } : {}),
-    kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled, stability,
+    kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled, stability, recurrences,
   };
   return { diagnostics: diagnostics.list, program, builder, module };
 }

@@ -1,7 +1,9 @@
 /** `ssmc explain`: what the compiler did, and what it costs. */
 import { explain, type Explanation, type StageReport } from '../explain/explain.js';
+import { recurrenceReports, recurrenceText } from '../explain/recurrences.js';
 import { printKernel } from '../ir/print-kernel.js';
 import { printProgram } from '../ir/print-program.js';
+import { printStages } from '../ir/print-stages.js';
 import { build } from './build.js';
 import { help, json, model, strategy, type Command } from './command.js';
 import { UsageError } from './io.js';
@@ -26,6 +28,11 @@ export const explainCommand: Command = {
       before = text;
     } }, true);
     if (!built) return 1;
+    const { graph } = built.module;
+    const bare = { ...graph, stages: graph.stages.map(({ strategy: _, ...s }) => s) };
+    const add = (name: string, why: string, text: string): void => { texts.push({ name, why, text, changed: true }); };
+    add('fuse', 'stages: what is computed together, in one pass over memory', printStages(bare));
+    add('strategies', 'how each recurrence is run', printStages(graph));
     for (const w of wanted) {
       const found = texts.find((t) => t.name === w);
       if (!found) throw new UsageError(`there is no pass \`${w}\`: ${[...new Set(texts.map((t) => t.name))].join(', ')}`);
@@ -33,10 +40,12 @@ export const explainCommand: Command = {
     }
     if (args.flag('kernels')) for (const k of built.module.kernels) io.out(`${printKernel(k)}\n`);
     if (wanted.length > 0 || args.flag('kernels')) return 0;
+    const recurrences = recurrenceReports(built.module.recurrences, built.compilation.builder);
     const e = explain(built.module, { batch: args.count('batch', 1), length: args.count('length', 1024) });
-    if (args.flag('json')) io.out(`${JSON.stringify({ ...e, stability: built.module.stability, passes: texts.map((t) => ({ name: t.name, changed: t.changed })) })}\n`);
+    if (args.flag('json')) io.out(`${JSON.stringify({ ...e, recurrences, stability: built.module.stability, passes: texts.map((t) => ({ name: t.name, changed: t.changed })) })}\n`);
     else {
       io.out(explanationText(e));
+      for (const r of recurrences) io.out(`${recurrenceText(r).join('\n')}\n\n`);
       for (const s of built.module.stability) io.out(`stability  ${s.states.join(', ')}: ${s.verdict}, bound ${Number(s.bound.toPrecision(4))}${s.overflowStep === undefined ? '' : `, float32 overflows after ${s.overflowStep} steps`}${s.memory === undefined ? '' : `, memory of ${s.memory} steps at most`}\n`);
       io.out(`passes     ${texts.slice(1).map((t) => `${t.name}${t.changed ? '' : ' (unchanged)'}`).join(', ')}\n`);
     }
@@ -59,6 +68,7 @@ function stageText(s: StageReport): string[] {
     `${s.anchor.padEnd(14)} ${s.name}  over ${s.domain}`,
     `  ${size(s.bytes)} moved, at least ${size(s.must)}${s.materialised > s.must ? ` (${size(s.materialised)} with its intermediates in memory)` : ''}; ${count(s.arithmetic)} operations, ${count(s.exponentials)} exponentials`,
     ...(s.scans ? [`  ${s.scans.run === 1 ? 'one scan' : `${s.scans.run} scans`} for ${s.scans.chains === 1 ? 'one chain' : `${s.scans.chains} chains`}; ${s.strategy ?? ''}: ${s.why ?? ''}`] : []),
+    ...(s.weighed ?? []).map((o) => `  weighed: ${o.name}${o.possible ? '' : ', not possible'}: ${o.why}`),
   ];
 }
 function size(bytes: number): string {

@@ -22,6 +22,7 @@ export interface StageReport {
   readonly scans?: { readonly chains: number; readonly run: number };
   readonly strategy?: string;
   readonly why?: string;
+  readonly weighed?: NonNullable<Stage['strategy']>['weighed'];
   readonly kernel?: string;
   readonly bytes: number;
   readonly must: number;
@@ -86,7 +87,7 @@ function stageReport(module: CompiledModule, stage: Stage, sizes: { batch: numbe
     name: stage.name, anchor: stage.anchor, phase: stage.phase, domain: domainText(stage), computes: stage.items.map((i) => name(i.def)),
     reads: touched.filter((p) => p.access !== 'write').map((p) => p.name), writes: touched.filter((p) => p.access !== 'read').map((p) => p.name),
     ...(stage.anchor === 'scan' ? { scans: scans(module, stage) } : {}),
-    ...(stage.strategy ? { strategy: stage.strategy.name, why: stage.strategy.why } : {}), ...(kernel ? { kernel: kernel.name } : {}),
+    ...(stage.strategy ? { strategy: stage.strategy.name, why: stage.strategy.why, weighed: stage.strategy.weighed ?? [] } : {}), ...(kernel ? { kernel: kernel.name } : {}),
     bytes, must, materialised: must + onChip, arithmetic: counts?.arithmetic ?? 0, exponentials: counts?.exponentials ?? 0,
   };
 }
@@ -94,12 +95,22 @@ function stageReport(module: CompiledModule, stage: Stage, sizes: { batch: numbe
 function scans(module: CompiledModule, stage: Stage): { chains: number; run: number } {
   const defs = module.graph.program.definitions;
   const labelled = (indices: readonly Index[]): number => indices.reduce((n, i) => (i.axis.labels ? n * i.axis.size : n), 1);
-  const run = stage.states.reduce((n, s) => n + labelled(defs[s.def]?.indices ?? []), 0);
+  // The two halves of a complex state are one scan.
+  const halves = stage.states.some((s) => (defs[s.def]?.name ?? '').endsWith('#im')) ? 2 : 1;
+  const run = stage.states.reduce((n, s) => n + labelled(defs[s.def]?.indices ?? []) * ties(module, stage, s.def), 0) / halves;
   const chains = stage.items.filter((i) => { const d = defs[i.def]; return d?.kind === 'equation' && (d.state !== undefined || stage.states.some((s) => s.def === d.id)); });
   const source = chains.filter((i) => !(defs[i.def]?.name ?? '').includes('#chain'));
   const inner = stage.items.filter((i) => source.includes(i)).reduce((n, i) => Math.max(n, labelled(defs[i.def]?.indices ?? [])), 0);
   const widest = stage.items.reduce((n, i) => Math.max(n, labelled(i.indices)), 1);
   return { chains: Math.max(run, inner, widest), run };
+}
+/** A collapsed coupling of rank r keeps a chain for each of r functionals: the index that its states lack. */
+function ties(module: CompiledModule, stage: Stage, chain: number): number {
+  const defs = module.graph.program.definitions;
+  const name = defs[chain]?.name ?? '';
+  if (!name.includes('#chain')) return 1;
+  const axes = new Set(stage.items.filter((i) => i.def !== chain && !(defs[i.def]?.name ?? '').includes('#chain')).flatMap((i) => (defs[i.def]?.indices ?? []).map((x) => x.axis)));
+  return (defs[chain]?.indices ?? []).reduce((n, i) => (axes.has(i.axis) ? n : n * i.axis.size), 1);
 }
 function domainText(stage: Stage): string {
   const time = stage.order === 'forward' ? ['t→'] : stage.order === 'backward' ? ['t←'] : stage.phase === 'step' ? ['t'] : [];

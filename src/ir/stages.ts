@@ -43,7 +43,12 @@ export interface Stage {
   readonly states: readonly KeptState[];
   readonly accumulators: readonly Accumulator[];
   /** How its recurrence is run, and why; absent where there is none. */
-  readonly strategy?: { readonly name: Strategy; readonly why: string };
+  readonly strategy?: {
+    readonly name: Strategy;
+    readonly why: string;
+    /** The other ways to run it: whether they are possible, and what speaks against them. */
+    readonly weighed?: readonly { readonly name: Strategy; readonly possible: boolean; readonly why: string }[];
+  };
 }
 
 export interface StageGraph {

@@ -6,29 +6,59 @@
  */
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Builder } from '../ir/builder.js';
+import { printExpr } from '../ir/print-program.js';
 import type { Stage, StageGraph, Strategy } from '../ir/stages.js';
-import { chunkStep } from './chunk-step.js';
+import { chunkStep, type ChunkStep, type NoChunkStep } from './chunk-step.js';
+import type { Recurrences } from './normal-form.js';
+import { CHUNK } from './schedule/limits.js';
 
 /** The reason of a strategy that the user forced. */
 export const ASKED = 'asked for';
+type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
 
-export function chooseStrategies(graph: StageGraph, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics): StageGraph {
+/** `source`: the recurrences as the user wrote them, to say in whose words what forbids a scan. */
+export function chooseStrategies(
+  graph: StageGraph, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences,
+): StageGraph {
   const stages = graph.stages.map((stage): Stage => {
     if (stage.anchor !== 'scan') return stage;
     const step = chunkStep(stage, graph.program, builder);
-    const obstacle = step.kind === 'none' ? step.why : undefined;
-    if (wanted === 'chunked') {
-      if (obstacle === undefined) return { ...stage, strategy: { name: 'chunked', why: ASKED } };
-      const first = stage.states[0];
-      const d = first && graph.program.definitions[first.def];
-      if (d) diagnostics.error('SSM4101', d.span, { state: d.name, why: obstacle });
-    }
-    const notAffine = step.kind === 'none' && !step.affine;
     const named = stage.states[0] && graph.program.definitions[stage.states[0].def];
-    if (notAffine && named) diagnostics.warning('SSM3301', named.span, { state: named.name, why: obstacle ?? '' });
-    if (wanted === 'step') return { ...stage, strategy: { name: 'step', why: ASKED } };
-    if (notAffine) return { ...stage, strategy: { name: 'step', why: obstacle ?? '' } };
-    return { ...stage, strategy: { name: 'serial', why: 'one thread runs its channels on the lanes; chunks would double the arithmetic' } };
+    const affine = step.kind === 'chunk-step' || step.affine;
+    if (named && wanted === 'chunked' && step.kind === 'none') diagnostics.error('SSM4101', named.span, { state: named.name, why: step.why });
+    const why = step.kind === 'none' && !affine ? ((named && source && reasonOf(named.name, source)) ?? step.why) : '';
+    if (named && !affine) diagnostics.warning('SSM3301', named.span, { state: named.name, why });
+    const options = weigh(step, affine, why);
+    const choose = (name: Strategy, because?: string): Stage => {
+      const own = options.find((o) => o.name === name);
+      return { ...stage, strategy: { name, why: because ?? own?.why ?? '', weighed: options.filter((o) => o.name !== name) } };
+    };
+    if (wanted === 'chunked' && step.kind === 'chunk-step') return choose('chunked', ASKED);
+    if (wanted === 'step') return choose('step', ASKED);
+    return affine ? choose('serial') : choose('step');
   });
   return { ...graph, stages };
+}
+function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string): Weighed {
+  if (!affine) return [
+    { name: 'step', possible: true, why: notAffine },
+    { name: 'serial', possible: false, why: 'no scan: it is not affine' }, { name: 'chunked', possible: false, why: 'no scan: it is not affine' },
+  ];
+  const size = step.kind === 'chunk-step' ? step.components.length : 0;
+  const summary = size === 1 ? 'a number' : `a matrix of ${size}×${size}`;
+  return [
+    { name: 'serial', possible: true, why: 'one thread runs its channels on the lanes; chunks would double the arithmetic' },
+    step.kind === 'chunk-step'
+      ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: for more threads than channels` }
+      : { name: 'chunked', possible: false, why: step.why },
+    { name: 'step', possible: true, why: 'what streaming does; the same order as serial' },
+  ];
+}
+/** Why the recurrence that the state belongs to is no scan, with the subterm that forbids it. */
+function reasonOf(state: string, { program, forms }: Recurrences): string | undefined {
+  const written = state.replace(/#.*$/, '');
+  const form = forms.find((f) => f.kind === 'not-affine' && f.members.some((id) => program.definitions[id]?.name === written));
+  if (form?.kind !== 'not-affine') return undefined;
+  const text = printExpr(program, form.subterm);
+  return `${form.why}, in \`${text.length > 80 ? `${text.slice(0, 79)}…` : text}\``;
 }

@@ -87,6 +87,12 @@ export interface NotAffineForm extends Recurrence {
 }
 export type NormalForm = AffineForm | NotAffineForm;
 
+/** The forms of a program's recurrences, and what they are written in. */
+export interface Recurrences {
+  readonly program: Program;
+  readonly forms: readonly NormalForm[];
+}
+
 export function normalForms(program: Program, b: Builder): readonly NormalForm[] {
   const defs = program.definitions;
   const def = (id: DefinitionId): Definition => defs[id] as Definition;
