@@ -4,6 +4,7 @@
  */
 import { IndentationText, Project, QuoteKind, Scope, ScriptTarget, ModuleKind, type SourceFile } from 'ts-morph';
 import type { Manifest, TensorSpec } from '../runtime/manifest.js';
+import { pack } from './pack.js';
 
 export interface GenerateOptions {
   /** File names of the WebAssembly modules, beside the generated one. */
@@ -36,14 +37,14 @@ export function className(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=\d)/, '_');
   return plain === '' || reserved.has(plain) ? `${plain}_` : plain;
 }
-const reserved = new Set(['Model', 'Stream', 'Tensor', 'TensorInput', 'LoadOptions', 'RunOptions', 'Manifest', 'Object', 'Promise', 'URL', 'Uint8Array', 'undefined', 'null', 'class', 'default', 'function', 'new', 'this', 'import', 'export', 'return', 'delete', 'in', 'eval', 'arguments', 'await', 'yield', 'let', 'static', 'enum', 'super', 'typeof', 'void', 'var', 'with']);
+const reserved = new Set(['Model', 'Stream', 'Tensor', 'TensorInput', 'LoadOptions', 'RunOptions', 'Manifest', 'loadModel', 'unpack', 'manifest', 'dispose', 'Object', 'Symbol', 'Promise', 'URL', 'Uint8Array', 'undefined', 'null', 'class', 'default', 'function', 'new', 'this', 'import', 'export', 'return', 'delete', 'in', 'eval', 'arguments', 'await', 'yield', 'let', 'static', 'enum', 'super', 'typeof', 'void', 'var', 'with']);
 
 function write(file: SourceFile, manifest: Manifest, name: string, options: GenerateOptions): void {
-  file.addImportDeclaration({ moduleSpecifier: 'ssmc/runtime', namedImports: ['loadModel'] });
+  file.addImportDeclaration({ moduleSpecifier: 'ssmc/runtime', namedImports: ['loadModel', 'unpack'] });
   file.addImportDeclaration({ moduleSpecifier: 'ssmc/runtime', isTypeOnly: true, namedImports: ['LoadOptions', 'Manifest', 'Model', 'RunOptions', 'Stream', 'Tensor', 'TensorInput'] });
   file.addInterface({ name: `${name}Inputs`, isExported: true, docs: doc(`What ${manifest.model} takes: float32, row-major; or the elements alone, for a batch of 1.`), properties: properties(manifest.inputs, 'TensorInput') });
   file.addInterface({ name: `${name}Outputs`, isExported: true, docs: doc(`What ${manifest.model} gives.`), properties: properties(manifest.outputs, 'Tensor') });
-  file.addVariableStatement({ declarationKind: 'const' as never, declarations: [{ name: 'manifest', type: 'Manifest', initializer: JSON.stringify(manifest) }] });
+  file.addVariableStatement({ declarationKind: 'const' as never, declarations: [{ name: 'manifest', initializer: manifestCode(manifest) }] });
   const cls = file.addClass({ name, isExported: true, docs: doc(manifest.model) });
   cls.addProperty({ name: '#model', type: 'Model', isReadonly: true });
   cls.addConstructor({ scope: Scope.Private, parameters: [{ name: 'model', type: 'Model' }], statements: 'this.#model = model;' });
@@ -67,6 +68,16 @@ function write(file: SourceFile, manifest: Manifest, name: string, options: Gene
   file.addTypeAlias({ name: `${name}Stream`, isExported: true, type: `Omit<Stream, "push"> & { push(inputs: ${name}Inputs): Promise<${name}Outputs> }` });
   // Engines without Symbol.dispose get the method all the same where they have the symbol later.
   file.addStatements(`const dispose = (Symbol as { readonly dispose?: symbol }).dispose;\nif (dispose) Object.defineProperty(${name}.prototype, dispose, { value: ${name}.prototype.dispose });`);
+}
+
+/** Names of buffers and docs are for people: the runtime has no use for them. */
+function manifestCode(manifest: Manifest): string {
+  const lean = { ...manifest, buffers: manifest.buffers.map((b) => ({ ...b, name: '' })), inputs: manifest.inputs.map(withoutDoc), outputs: manifest.outputs.map(withoutDoc) };
+  const { shapes, packed } = pack(JSON.parse(JSON.stringify(lean)) as Parameters<typeof pack>[0]);
+  return `/* @__PURE__ */ unpack<Manifest>(${JSON.stringify(shapes)}, ${JSON.stringify(packed)})`;
+}
+function withoutDoc({ doc: _, ...spec }: TensorSpec): TensorSpec {
+  return spec;
 }
 
 interface Node {

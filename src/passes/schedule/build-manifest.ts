@@ -42,6 +42,11 @@ function tileSteps(graph: StageGraph, rowBytes: number): number {
 
 /** Elements of a definition, or of one member of its modality axis, in its storage. */
 function place(layout: Layout, d: Definition, member?: number): Placement {
+  const p = strided(layout, d, member);
+  // Runs that touch are one.
+  return p.stride === p.length || p.runs === 1 ? { ...p, runs: 1, length: p.runs * p.length, stride: p.runs * p.length } : p;
+}
+function strided(layout: Layout, d: Definition, member?: number): Placement {
   const s: Storage = layout.of(d.id);
   const buffer = layout.id(s.buffer);
   const sizes = d.indices.map((i) => i.axis.size);
