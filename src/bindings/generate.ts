@@ -39,16 +39,20 @@ export function className(name: string): string {
 }
 const reserved = new Set(['Model', 'Stream', 'Tensor', 'TensorInput', 'LoadOptions', 'RunOptions', 'Manifest', 'loadModel', 'unpack', 'manifest', 'dispose', 'Object', 'Symbol', 'Promise', 'URL', 'Uint8Array', 'undefined', 'null', 'class', 'default', 'function', 'new', 'this', 'import', 'export', 'return', 'delete', 'in', 'eval', 'arguments', 'await', 'yield', 'let', 'static', 'enum', 'super', 'typeof', 'void', 'var', 'with']);
 
+/** `import.meta.url` in JavaScript, as bundlers look for it; typed where no library knows of it. */
+const HERE = '(import.meta as unknown as { readonly url: string }).url';
+
 function write(file: SourceFile, manifest: Manifest, name: string, options: GenerateOptions): void {
   file.addImportDeclaration({ moduleSpecifier: 'ssmc/runtime', namedImports: ['loadModel', 'unpack'] });
   file.addImportDeclaration({ moduleSpecifier: 'ssmc/runtime', isTypeOnly: true, namedImports: ['LoadOptions', 'Manifest', 'Model', 'RunOptions', 'Stream', 'Tensor', 'TensorInput'] });
   file.addInterface({ name: `${name}Inputs`, isExported: true, docs: doc(`What ${manifest.model} takes: float32, row-major; or the elements alone, for a batch of 1.`), properties: properties(manifest.inputs, 'TensorInput') });
   file.addInterface({ name: `${name}Outputs`, isExported: true, docs: doc(`What ${manifest.model} gives.`), properties: properties(manifest.outputs, 'Tensor') });
   file.addVariableStatement({ declarationKind: 'const' as never, declarations: [{ name: 'manifest', initializer: manifestCode(manifest) }] });
+  if (options.typescript) file.addStatements('declare const URL: new (path: string, base: string) => { readonly href: string };');
   const cls = file.addClass({ name, isExported: true, docs: doc(manifest.model) });
   cls.addProperty({ name: '#model', type: 'Model', isReadonly: true });
   cls.addConstructor({ scope: Scope.Private, parameters: [{ name: 'model', type: 'Model' }], statements: 'this.#model = model;' });
-  const modules = [`wasm: new URL(${JSON.stringify(`./${options.wasm}`)}, import.meta.url)`, ...(options.relaxed === undefined ? [] : [`relaxed: new URL(${JSON.stringify(`./${options.relaxed}`)}, import.meta.url)`])];
+  const modules = [`wasm: new URL(${JSON.stringify(`./${options.wasm}`)}, ${HERE})`, ...(options.relaxed === undefined ? [] : [`relaxed: new URL(${JSON.stringify(`./${options.relaxed}`)}, ${HERE})`])];
   cls.addMethod({
     name: 'load', isStatic: true, isAsync: true, parameters: [{ name: 'options', type: 'LoadOptions', initializer: '{}' }], returnType: `Promise<${name}>`,
     docs: doc('Loads the kernels and binds the weights. Throws a WeightsError or LoadError.'),

@@ -2,7 +2,7 @@
 import { gather, scatter } from './copies.js';
 import { failure } from './errors.js';
 import { constantsRange, ensure, runLayout, type Layout } from './layout.js';
-import { callKernel, instantiate, type Exports } from './load.js';
+import { callKernel, instantiate, type Exports, type WasmModule } from './load.js';
 import type { BufferId, Launch, Manifest } from './manifest.js';
 import type { Bound } from './tensors.js';
 import { sizeOf } from './tensors.js';
@@ -21,7 +21,7 @@ export class Engine {
   #shape = { batch: 0, steps: 0 };
   #occupant: Occupant | undefined;
 
-  constructor(manifest: Manifest, module: WebAssembly.Module, constants: Uint8Array) {
+  constructor(manifest: Manifest, module: WasmModule, constants: Uint8Array) {
     this.manifest = manifest;
     this.#memory = new WebAssembly.Memory({ initial: 1 });
     const { from, to } = constantsRange(manifest);

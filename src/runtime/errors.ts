@@ -12,7 +12,7 @@ export const runtimeMessages = {
   SSM5006: 'tensor `{name}`: expected {want}, got {got}',
   SSM5007: 'there is no tensor `{name}`{near}',
   SSM5008: '`{name}` is singular: it has no inverse',
-  SSM5101: 'missing input `{missing}`{near}',
+  SSM5101: 'missing input {missing}{near}',
   SSM5102: 'there is no input `{name}`{near} (inputs: {known})',
   SSM5103: 'input `{name}`: expected a Float32Array or { data: Float32Array, shape }, got {got}',
   SSM5104: 'input `{name}`: expected shape {want}, got {got}',

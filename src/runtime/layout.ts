@@ -80,8 +80,13 @@ export function slotRows(manifest: Manifest): readonly number[] {
   return rows;
 }
 
+/** What of a WebAssembly.Memory is used: the type itself is missing where neither a browser's library nor Node's is. */
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
 /** Grows a memory to hold `bytes`. @throws LoadError SSM5205. */
-export function ensure(memory: WebAssembly.Memory, bytes: number): void {
+export function ensure(memory: WasmMemory, bytes: number): void {
   if (bytes > memoryLimit) throw failure('SSM5205', { bytes, why: `WebAssembly addresses at most ${memoryLimit}` });
   const pages = Math.ceil((bytes - memory.buffer.byteLength) / pageBytes);
   if (pages <= 0) return;

@@ -3,27 +3,29 @@ import { erfc } from './erfc.js';
 import { describe, failure, kindOf, nearest, reason, shapeText } from './errors.js';
 import { fetchBytes, type UrlLike } from './files.js';
 import { invert } from './inverse.js';
-import { constantsRange, ensure, loadLayout } from './layout.js';
+import { constantsRange, ensure, loadLayout, type WasmMemory } from './layout.js';
 import type { Launch, Manifest, WeightSpec } from './manifest.js';
 import { readSafetensors, type SafetensorsFile, type WritableTensor } from './safetensors.js';
 import { sizeOf } from './tensors.js';
 
 /** A stored parameter by name: a safetensors file's bytes or address, or tensors at hand. */
 export type Weights = string | UrlLike | Uint8Array | ArrayBuffer | SafetensorsFile | Readonly<Record<string, { readonly data: Float32Array | Float64Array; readonly shape: readonly number[] }>>;
+/** A WebAssembly.Module. */
+export type WasmModule = object;
 type Exports = Readonly<Record<string, (...args: number[]) => void>>;
 
 const host: Readonly<Record<string, (x: number) => number>> = {
   exp: Math.exp, expm1: Math.expm1, log: Math.log, log1p: Math.log1p, sin: Math.sin, cos: Math.cos, tanh: Math.tanh, exp2: (x) => 2 ** x, erfc,
 };
 /** @throws LoadError SSM5202 where the engine refuses the module. */
-export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
+export function instantiate(module: WasmModule, memory: WasmMemory): Exports {
   try {
-    return new WebAssembly.Instance(module, { env: { memory, ...host } }).exports as unknown as Exports;
+    return new WebAssembly.Instance(module as WebAssembly.Module, { env: { memory: memory as WebAssembly.Memory, ...host } }).exports as unknown as Exports;
   } catch (error) {
     throw failure('SSM5202', { why: reason(error) }, error);
   }
 }
-export async function compileModule(bytes: Uint8Array): Promise<WebAssembly.Module> {
+export async function compileModule(bytes: Uint8Array): Promise<WasmModule> {
   try {
     return await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
   } catch (error) {
@@ -104,7 +106,7 @@ function sameShape(want: readonly number[], got: readonly number[]): boolean {
 }
 
 /** The bytes of the constants, as runs need them. */
-export function computeConstants(manifest: Manifest, module: WebAssembly.Module, source: OpenWeights): Uint8Array {
+export function computeConstants(manifest: Manifest, module: WasmModule, source: OpenWeights): Uint8Array {
   const values = readWeights(manifest.weights, source);
   const layout = loadLayout(manifest);
   const memory = new WebAssembly.Memory({ initial: 1 });

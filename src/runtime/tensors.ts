@@ -81,7 +81,7 @@ function collect(specs: readonly TensorSpec[], inputs: unknown): unknown[] {
   };
   walk(inputs, '');
   const missing = known.filter((name) => values.get(name) === undefined);
-  if (missing[0] !== undefined) throw failure('SSM5101', { missing, near: nearest(missing[0], stray) });
+  if (missing[0] !== undefined) throw failure('SSM5101', { missing: missing.map((name) => `\`${name}\``), near: nearest(missing[0], stray) });
   if (stray[0] !== undefined) throw failure('SSM5102', { name: stray[0], known, near: nearest(stray[0], known) });
   return known.map((name) => values.get(name));
 }

@@ -3,12 +3,12 @@ import { Engine, type Occupant } from './engine.js';
 import { failure, reason } from './errors.js';
 import { fetchBytes, type UrlLike } from './files.js';
 import { slotRows } from './layout.js';
-import { compileModule, computeConstants, type OpenWeights } from './load.js';
+import { compileModule, computeConstants, type OpenWeights, type WasmModule } from './load.js';
 import type { Manifest } from './manifest.js';
 import type { Job, Runner, Sequence } from './runner.js';
 
 /** The bytes of a module, or where they are. */
-export type ModuleSource = Uint8Array | WebAssembly.Module | string | UrlLike;
+export type ModuleSource = Uint8Array | WasmModule | string | UrlLike;
 
 /** Bytes of activations above which a batch is taken in groups of rows. */
 const GROUP_BYTES = 64 * 2 ** 20;
@@ -18,7 +18,7 @@ export async function loadWasm(manifest: Manifest, source: { readonly wasm: Modu
   const { module, relaxed } = await openModule(source);
   return new WasmRunner(new Engine(manifest, module, computeConstants(manifest, module, weights)), relaxed);
 }
-async function openModule(source: { readonly wasm: ModuleSource; readonly relaxed?: ModuleSource }): Promise<{ module: WebAssembly.Module; relaxed: boolean }> {
+async function openModule(source: { readonly wasm: ModuleSource; readonly relaxed?: ModuleSource }): Promise<{ module: WasmModule; relaxed: boolean }> {
   if (source.relaxed !== undefined) {
     const bytes = await moduleBytes(source.relaxed);
     if (bytes instanceof WebAssembly.Module) return { module: bytes, relaxed: true };
@@ -26,7 +26,7 @@ async function openModule(source: { readonly wasm: ModuleSource; readonly relaxe
   }
   return { module: await readModule(source.wasm), relaxed: false };
 }
-export async function readModule(source: ModuleSource): Promise<WebAssembly.Module> {
+export async function readModule(source: ModuleSource): Promise<WasmModule> {
   const bytes = await moduleBytes(source);
   return bytes instanceof WebAssembly.Module ? bytes : compileModule(bytes);
 }
