@@ -54,6 +54,8 @@ export interface Declaration extends Node {
   readonly parameters: readonly Parameter[];
   readonly body: readonly Statement[];
   readonly doc?: string;
+  /** Its head has a fault: what it takes isn't known. */
+  readonly broken?: true;
 }
 
 export type Parameter = InputParameter | OptionParameter;
@@ -73,7 +75,7 @@ export interface OptionParameter extends Node {
 
 export type Statement =
   | AxisStatement | ModalitiesStatement | InputStatement | ParamStatement | FactStatement | Equation | Initial | Repeat
-  | MatchStatement | Rename;
+  | MatchStatement | Rename | Lost;
 
 /** `axis d = expand * c`; `axis i = m` names a second index over m's members. */
 export interface AxisStatement extends Node {
@@ -141,6 +143,13 @@ export interface Rename extends Node {
   readonly kind: 'rename';
   readonly from: string;
   readonly to: string;
+}
+
+/** A statement with a fault of syntax: what it would have defined, so that uses of it are no faults of their own. */
+export interface Lost extends Node {
+  readonly kind: 'lost';
+  readonly name: Name;
+  readonly output: boolean;
 }
 
 export type Expr =

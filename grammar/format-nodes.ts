@@ -76,7 +76,7 @@ export interface Sides {
 const value = (e: Expr): { readonly right: Layout; readonly hangs: boolean } => ({ right: expression(e), hangs: e.kind === 'binary' && e.op !== '^' });
 
 /** A statement without a body. */
-export function sides(s: Exclude<Statement, { kind: 'repeat' | 'match-statement' }>): Sides {
+export function sides(s: Exclude<Statement, { kind: 'repeat' | 'match-statement' | 'lost' }>): Sides {
   switch (s.kind) {
     case 'axis': return { left: `axis ${s.name.text}`, ...value(s.size) };
     case 'modalities': {

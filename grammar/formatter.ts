@@ -162,6 +162,7 @@ function toItem(s: Statement): Item {
     return { start, end, kind: s.kind, left, body: s.body.map(toItem) };
   }
   if (s.kind === 'match-statement') return { start, end, kind: s.kind, left: list('match ', expression(s.subject)), body: s.arms.map(armItem) };
+  if (s.kind === 'lost') throw new Error('a file with faults has no layout');
   return { start, end, kind: s.kind === 'equation' ? s.role : s.kind, ...sides(s) };
 }
 

@@ -126,10 +126,11 @@ class SpecParser extends EmbeddedActionsParser {
       { ALT: () => { start = this.CONSUME(Model); kind = 'model'; } },
     ]);
     const doc = this.#doc(start);
+    const named = this.LA(1);
     const header = this.#guarded(() => this.SUBRULE(this.header), () => tokenMatcher(this.LA(1), LBrace) || this.#statementBegins());
     const body = this.SUBRULE(this.body);
-    const name = header?.name ?? { text: '_', span: this.#of(start) };
-    return { kind, name, parameters: header?.parameters ?? [], body, ...doc, span: this.#since(start) };
+    const name = header?.name ?? (tokenMatcher(named, Identifier) ? this.#nameOf(named) : { text: '_', span: this.#of(start) });
+    return { kind, name, parameters: header?.parameters ?? [], body, ...(header === undefined && { broken: true as const }), ...doc, span: this.#since(start) };
   });
 
   private readonly header = this.RULE('header', (): { name: Name; parameters: Parameter[] } => {
@@ -185,8 +186,10 @@ class SpecParser extends EmbeddedActionsParser {
         this.OR({
           DEF: [
             { ALT: () => {
+              const lost = this.#defined();
               const got = this.#guarded(() => this.SUBRULE(this.statement), this.#statementBegins, (braces) => { given += braces; torn ||= braces > 0; });
               if (got !== undefined) statements.push(got);
+              else if (lost !== undefined) statements.push(lost);
             } },
             { GATE: () => !this.#statementBegins(), ALT: () => {
               const stray = this.SUBRULE(this.stray, { ARGS: [torn] });
@@ -504,6 +507,15 @@ class SpecParser extends EmbeddedActionsParser {
       unclosed(Math.max(0, braces));
       return undefined;
     }
+  }
+
+  /** What the statement that begins here defines, should it turn out to be unreadable. */
+  #defined(): Statement | undefined {
+    const [first, second] = [this.LA(1), this.LA(2)];
+    const target = tokenMatcher(first, Target);
+    if (!target && (![Axis, Modalities, Input, Param, State, Output].some((k) => tokenMatcher(first, k)) || !tokenMatcher(second, Identifier))) return undefined;
+    const name = this.#nameOf(target ? first : second);
+    return { kind: 'lost', name, output: tokenMatcher(first, Output), span: name.span };
   }
 
   readonly #ended = (): boolean => tokenMatcher(this.LA(1), EOF);

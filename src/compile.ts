@@ -5,7 +5,7 @@ import { check, type SourceHost } from './check/index.js';
 import { Diagnostics, type Diagnostic } from './diagnostics/diagnostic.js';
 import { Builder } from './ir/builder.js';
 import type { Kernel } from './ir/kernel.js';
-import type { Program } from './ir/program.js';
+import type { Definition, Program } from './ir/program.js';
 import type { Stage, StageGraph, Strategy } from './ir/stages.js';
 import { verifyKernel } from './ir/verify-kernel.js';
 import { verifyProgram } from './ir/verify-program.js';
@@ -18,7 +18,9 @@ import {
 } from './passes/index.js';
 import { buildManifest } from './passes/schedule/build-manifest.js';
 import { schedule, type Schedule } from './passes/schedule/schedule.js';
+import type { Interval } from './passes/interval.js';
 import type { Manifest } from './runtime/manifest.js';
+import { loadLayout, memoryLimit, runLayout } from './runtime/layout.js';
 import { version } from './version.js';
 import { wasm } from '../targets/wasm/index.js';
 import { wgsl } from '../targets/wgsl/index.js';
@@ -52,6 +54,8 @@ export interface CompileOptions {
   readonly denyUnstable?: boolean;
   /** Also kernels for WebGPU. */
   readonly webgpu?: boolean;
+  /** Where the elements of each stored tensor lie: sharpens the stability bounds. */
+  readonly weights?: Pick<ReadonlyMap<string, Interval>, 'get'>;
   /** Sees the program before the first pass ('check') and after each. */
   readonly onPass?: (name: string, why: string, program: Program) => void;
 }
@@ -92,7 +96,7 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   const diagnostics = new Diagnostics();
   const { program } = check(entry, host, builder, diagnostics, options.model === undefined ? {} : { model: options.model });
   if (!program || diagnostics.hasErrors) return { diagnostics: diagnostics.list, builder };
-  const stability = stabilityReport(program, builder, diagnostics, undefined, { deny: options.denyUnstable ?? false });
+  const stability = stabilityReport(program, builder, diagnostics, options.weights, { deny: options.denyUnstable ?? false });
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   options.onPass?.('check', 'the program as it is meant', program);
   const source = simplify.run(program, builder);
@@ -101,8 +105,11 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const scheduled = schedule(graph, wasm.caps, builder);
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
+  const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
+  checkMemory(manifest, program, diagnostics);
+  if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const module: CompiledModule = {
-    manifest: buildManifest(graph, scheduled, { compiler: version, spec: options.specHash }),
+    manifest,
     wasm: wasm.emit(scheduled.kernels, { relaxed: false }),
     ...(options.relaxed ? { relaxed: wasm.emit(scheduled.kernels, { relaxed: true }) } : {}),
     ...(options.webgpu ? { webgpu: compileWebgpu(graph, builder, options) } : {}),
@@ -121,6 +128,17 @@ function compileWebgpu(graph: StageGraph, builder: Builder, options: CompileOpti
     manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, entries: Object.fromEntries(module.entries) } },
     wgsl: module.text, load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, schedule: scheduled,
   };
+}
+
+/** What no batch or length is small enough for is refused here, at what takes most; the rest when it is run. */
+function checkMemory(manifest: Manifest, program: Program, diagnostics: Diagnostics): void {
+  const limit = memoryLimit;
+  const needs = [[loadLayout(manifest).bytes, 'when weights are bound'], [runLayout(manifest, 1, 1).bytes, 'for one step']] as const;
+  const over = needs.find(([bytes]) => bytes > limit);
+  if (!over) return;
+  const elements = (d: Definition): number => d.indices.reduce((n, i) => n * i.axis.size, 1);
+  const largest = program.definitions.reduce((a, b) => (elements(b) > elements(a) ? b : a));
+  diagnostics.error('SSM4102', largest.span, { bytes: over[0], limit, when: over[1] }, [{ text: `\`${largest.name}\` has ${elements(largest)} elements` }]);
 }
 
 export function rewrite(program: Program, builder: Builder, onPass?: CompileOptions['onPass']): Program {

@@ -40,6 +40,8 @@ interface Pending {
 }
 
 const MAX_ELEMENTS = 2147483647;
+/** A size with many divisors. */
+const madeUp = 12;
 
 export class Elaborator {
   readonly definitions: Definition[] = [];
@@ -65,6 +67,7 @@ export class Elaborator {
       typeOf: (def) => this.#typeOf(def),
       auxiliary: (suffix, span, indices, time, body) => this.#auxiliary(suffix, span, indices, time, body),
       isBlock: (name) => this.#place?.file.blocks.get(name)?.declaration.kind === 'block',
+      isMissing: (name) => this.#place?.file.missing.has(name) ?? false,
       inverse: (span, indices, matrix) => this.#inverse(span, indices, matrix),
     });
   }
@@ -78,8 +81,36 @@ export class Elaborator {
     }
     const before = this.#outputsOf(declaration.body, scope, place, true);
     this.finish();
-    if (before.length === 0) this.#diagnostics.error('SSM2028', declaration.name.span, { model: declaration.name.text });
-    this.#unused(scope, declaration.body);
+    if (before.length === 0 && declaration.broken === undefined) this.#diagnostics.error('SSM2028', declaration.name.span, { model: declaration.name.text });
+    if (!this.#diagnostics.hasErrors) this.#unused(scope, declaration.body);
+  }
+  /** A block alone, on arrays of `madeUp` members along every axis. */
+  block(declaration: Declaration, file: LoadedFile, choices: ReadonlyMap<string, string>): void {
+    const scope = new Scope();
+    for (const p of declaration.parameters) {
+      if (p.kind === 'argument') this.#madeUpArgument(p, scope);
+      else if (p.choices) scope.names.set(p.name.text, { kind: 'choice', value: choices.get(p.name.text) ?? p.choices[0]?.text ?? '', choices: p.choices.map((c) => c.text) });
+      else {
+        const value = p.value ? constantValue(p.value, scope, this.#diagnostics) : madeUp;
+        scope.names.set(p.name.text, value === undefined ? { kind: 'broken' } : { kind: 'number', value });
+      }
+    }
+    const outputs = this.#outputsOf(declaration.body, scope, { file, path: [], stack: [declaration] }, false);
+    this.finish();
+    this.initials();
+    if (outputs.length !== 1) this.#diagnostics.error('SSM2027', declaration.name.span, { name: declaration.name.text, got: outputs.length });
+  }
+  #madeUpArgument(p: Extract<Declaration['parameters'][number], { kind: 'argument' }>, scope: Scope): void {
+    const axes = p.indices.filter((i) => i.name !== 't').map((i): Axis => {
+      const known = scope.names.get(i.name);
+      if (known?.kind === 'axis') return known.axis;
+      const axis: Axis = { name: i.name, size: madeUp };
+      scope.names.set(i.name, { kind: 'axis', axis });
+      return axis;
+    });
+    const time = axes.length < p.indices.length;
+    const def = this.#add(p.name.text, p.span, this.#newIndices(axes), time, 'real', (base) => ({ ...base, kind: 'input' }));
+    scope.names.set(p.name.text, { kind: 'array', def, time, axes, name: p.name.text });
   }
   /** Reads every equation that nothing has needed yet. */
   finish(): void {
@@ -95,6 +126,8 @@ export class Elaborator {
     if (top) {
       for (const o of outputs) {
         if (o.entity.kind !== 'array') continue;
+        const ragged = o.entity.axes.find((a) => a.ragged);
+        if (ragged) this.#diagnostics.error('SSM2043', o.span, { name: o.name, index: ragged.name, over: ragged.ragged?.over.name ?? '' });
         if (this.outputs.some((x) => x.name === o.name)) this.#diagnostics.error('SSM2041', o.span, { name: o.name });
         this.outputs.push({ name: o.name, def: o.entity.def, span: o.span });
       }
@@ -121,6 +154,10 @@ export class Elaborator {
       case 'input': this.#input(s, scope); return;
       case 'param': this.#param(s, scope, place); return;
       case 'fact': this.#facts.push({ condition: s.condition, scope, span: s.span }); this.#fact(s.condition, scope); return;
+      case 'lost':
+        scope.names.set(s.name.text, { kind: 'broken' });
+        if (s.output) outputs.push({ name: s.name.text, entity: { kind: 'broken' }, span: s.span });
+        return;
       case 'rename':
         if (place.path.length > 0 || place.stack.length > 1) this.#diagnostics.error('SSM2017', s.span, { what: '`rename` belongs to the model' });
         else this.renames.push(s);
@@ -213,10 +250,18 @@ export class Elaborator {
       return;
     }
     const label = axes.findIndex((a) => a.labels !== undefined);
-    if (label > 0) this.#diagnostics.error('SSM2017', s.span, { what: `the modalities come first, after t, in the indices of an input` });
-    const def = this.#add(s.name.text, s.span, this.#newIndices(axes), time, 'real', (base) => ({ ...base, kind: 'input' }), s.doc);
-    this.inputs.push({ name: s.name.text, def, span: s.name.span });
+    // Stored with modalities first, so that a member's tensor is one piece; read in the order of the spec.
+    const stored = label > 0 ? [axes[label] as Axis, ...axes.filter((_, k) => k !== label)] : axes;
+    const input = this.#add(label > 0 ? `${s.name.text}#stored` : s.name.text, s.span, this.#newIndices(stored), time, 'real', (base) => ({ ...base, kind: 'input' }), s.doc);
+    this.inputs.push({ name: s.name.text, def: input, span: s.name.span });
+    const def = label > 0 ? this.#reordered(s, input, axes, label, time) : input;
     scope.names.set(s.name.text, { kind: 'array', def, time, axes, name: s.name.text });
+  }
+  #reordered(s: Extract<Statement, { kind: 'input' }>, input: DefinitionId, axes: readonly Axis[], label: number, time: boolean): DefinitionId {
+    const indices = this.#newIndices(axes);
+    const at = [indices[label] as Index, ...indices.filter((_, k) => k !== label)].map((i) => affineOf(i));
+    const body = this.#b.read(input, 'real', at, time ? { constant: 0, terms: [] } : undefined);
+    return this.#add(s.name.text, s.span, indices, time, 'real', (base) => ({ ...base, kind: 'equation', body }), s.doc);
   }
   #newIndices(axes: readonly Axis[], names?: readonly string[]): Index[] {
     const made: Index[] = [];
@@ -442,6 +487,7 @@ export class Elaborator {
   #instance(e: CallExpr, scope: Scope, place: Place): Entity {
     const name = e.callee.text;
     const found = place.file.blocks.get(name);
+    if (place.file.missing.has(name) || found?.declaration.broken) return { kind: 'broken' };
     if (found?.declaration.kind !== 'block') {
       this.#diagnostics.error('SSM2020', e.callee.span, { name, near: nearest(name, [...place.file.blocks.keys(), ...functionNames]) });
       return { kind: 'broken' };

@@ -21,6 +21,8 @@ export interface Definitions {
   /** A definition of its own for a part of an expression. */
   readonly auxiliary: (suffix: string, span: Span, indices: readonly Index[], time: boolean, body: Expr) => DefinitionId;
   readonly isBlock: (name: string) => boolean;
+  /** Its import failed, which was reported. */
+  readonly isMissing: (name: string) => boolean;
   readonly inverse: (span: Span, indices: readonly Index[], matrix: DefinitionId) => DefinitionId;
 }
 
@@ -289,6 +291,7 @@ export class Expressions {
       this.#diagnostics.error('SSM2032', e.span, { what: `an expression around \`${name}\`` });
       return undefined;
     }
+    if (this.#defs.isMissing(name)) return undefined;
     if (!functionNames.includes(name)) {
       this.#diagnostics.error('SSM2020', e.callee.span, { name, near: nearest(name, functionNames) });
       return undefined;

@@ -14,6 +14,8 @@ export interface SourceHost {
 /** A file, and the blocks that its declarations can use. */
 export interface LoadedFile {
   readonly file: SourceFile;
+  /** Imports that failed, which was reported: what uses them stays silent. */
+  readonly missing: Set<string>;
   readonly blocks: ReadonlyMap<string, { readonly declaration: Declaration; readonly home: LoadedFile }>;
 }
 
@@ -26,6 +28,9 @@ export class Loader {
     this.#host = host;
     this.#diagnostics = diagnostics;
   }
+  get loaded(): readonly LoadedFile[] {
+    return [...this.#loaded.values()];
+  }
   get files(): readonly SourceFile[] {
     return [...this.#loaded.values()].map((l) => l.file);
   }
@@ -36,7 +41,7 @@ export class Loader {
     const { file, faults } = parse(text, path);
     for (const f of faults) this.#diagnostics.error(f.code as Code, f.span, f.args as never);
     const blocks = new Map<string, { declaration: Declaration; home: LoadedFile }>();
-    const loaded: LoadedFile = { file, blocks };
+    const loaded: LoadedFile = { file, blocks, missing: new Set() };
     this.#loading.push(path);
     // Declarations first: files of the standard library see one another's blocks, whatever their order.
     for (const d of file.declarations) {
@@ -51,10 +56,14 @@ export class Loader {
 
   #import(to: LoadedFile, blocks: Map<string, { declaration: Declaration; home: LoadedFile }>, i: Import): void {
     const sources = i.from === 'std' ? [...this.#host.std].map(([path, text]) => this.load(path, text)) : this.#relative(to.file.path, i);
-    if (!sources) return;
+    if (!sources) {
+      for (const name of i.names) to.missing.add(name.text);
+      return;
+    }
     for (const name of i.names) {
       const found = sources.map((s) => s.blocks.get(name.text)).find((b) => b?.declaration.kind === 'block');
       if (!found) {
+        to.missing.add(name.text);
         const near = nearest(name.text, sources.flatMap((s) => [...s.blocks.keys()]));
         this.#diagnostics.error('SSM2006', name.span, { name: name.text, path: i.from, near });
       } else if (blocks.has(name.text) && blocks.get(name.text)?.declaration !== found.declaration) this.#diagnostics.error('SSM2002', name.span, { name: name.text });

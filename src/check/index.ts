@@ -3,6 +3,7 @@ import type { SourceFile, Span } from '../../grammar/ast.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Builder } from '../ir/builder.js';
 import type { Definition, DefinitionOf, InputPort, Piece, Program } from '../ir/program.js';
+import { checkBlocks } from './blocks.js';
 import { checkCausality } from './causality.js';
 import { Elaborator, type ParamInfo } from './elaborate.js';
 import { Loader, type SourceHost } from './files.js';
@@ -24,6 +25,7 @@ export function check(entry: string, host: SourceHost, builder: Builder, diagnos
     return { program: undefined, files: [] };
   }
   const loaded = loader.load(entry, text);
+  for (const own of loader.loaded) if (!host.std.has(own.file.path)) checkBlocks(own, diagnostics);
   const models = loaded.file.declarations.filter((d) => d.kind === 'model');
   const model = options.model === undefined ? models[0] : models.find((m) => m.name.text === options.model);
   if (!model || (models.length > 1 && options.model === undefined)) {

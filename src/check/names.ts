@@ -4,7 +4,7 @@ export function nearest(name: string, among: Iterable<string>): string | undefin
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const other of among) {
     const d = distance(name.toLowerCase(), other.toLowerCase());
-    if (d < least) { least = d; best = other; }
+    if (d < least && d < Math.max(name.length, other.length)) { least = d; best = other; }
   }
   return best;
 }

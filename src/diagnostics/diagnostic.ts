@@ -36,8 +36,13 @@ export class Diagnostics {
   }
   #add<C extends Code>(severity: Diagnostic['severity'], code: C, span: Span, args: MessageArguments<C>, notes: readonly Note[], fix?: Fix): void {
     const text = (messages[code] as (a: MessageArguments<C>) => string)(args);
+    this.add({ code, severity, text, span, notes, ...(fix ? { fix } : {}) });
+  }
+  /** Once, however often it is found. */
+  add(diagnostic: Diagnostic): void {
+    const { code, span, text } = diagnostic;
     const same = this.#list.some((d) => d.code === code && d.span.file === span.file && d.span.start === span.start && d.text === text);
-    if (!same) this.#list.push({ code, severity, text, span, notes, ...(fix ? { fix } : {}) });
+    if (!same) this.#list.push(diagnostic);
   }
   /** In order of place. */
   get list(): readonly Diagnostic[] {

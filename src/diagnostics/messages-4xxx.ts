@@ -1,4 +1,5 @@
 /** Messages of 4xxx. */
 export const targetMessages = {
   SSM4101: (a: { state: string; why: string }) => `\`${a.state}\` can't be run in chunks: ${a.why}`,
+  SSM4102: (a: { bytes: number; limit: number; when: string }) => `the model needs ${a.bytes} bytes of memory ${a.when}; ${a.limit} can be addressed`,
 } as const;

@@ -20,9 +20,9 @@ const clamp = (a: Interval, low: number, high: number): Interval => ({ low: Math
 
 export class Intervals {
   readonly #program: Program;
-  readonly #weights: ReadonlyMap<string, Interval>;
+  readonly #weights: Pick<ReadonlyMap<string, Interval>, 'get'>;
   readonly #memo = new Map<DefinitionId, Interval>();
-  constructor(program: Program, weights: ReadonlyMap<string, Interval> = new Map()) {
+  constructor(program: Program, weights: Pick<ReadonlyMap<string, Interval>, 'get'> = new Map()) {
     this.#program = program;
     this.#weights = weights;
   }

@@ -21,7 +21,7 @@ export interface StabilityReport {
   readonly overflowStep?: number;
 }
 
-export function stabilityReport(program: Program, b: Builder, diagnostics: Diagnostics, weights?: ReadonlyMap<string, Interval>, options: { readonly deny?: boolean } = {}): StabilityReport[] {
+export function stabilityReport(program: Program, b: Builder, diagnostics: Diagnostics, weights?: Pick<ReadonlyMap<string, Interval>, 'get'>, options: { readonly deny?: boolean } = {}): StabilityReport[] {
   const defs = program.definitions;
   const reports: StabilityReport[] = [];
   const intervals = new Intervals(program, weights);
