@@ -194,6 +194,7 @@ class SpecParser extends EmbeddedActionsParser {
             { GATE: () => !this.#statementBegins(), ALT: () => {
               const stray = this.SUBRULE(this.stray, { ARGS: [torn] });
               if (stray === 'closed') given--;
+              if (stray === 'opened') given++;
             } },
           ],
           MAX_LOOKAHEAD: 1, IGNORE_AMBIGUITIES: true,
@@ -205,7 +206,7 @@ class SpecParser extends EmbeddedActionsParser {
   });
 
   /** What can't begin a statement: skipped up to the next one, and reported unless `silent`. */
-  private readonly stray = this.RULE('stray', (silent: boolean): 'closed' | 'skipped' => {
+  private readonly stray = this.RULE('stray', (silent: boolean): 'closed' | 'opened' | 'skipped' => {
     const token = this.CONSUME(Any);
     if (this.RECORDING_PHASE) return 'skipped';
     if (tokenMatcher(token, RBrace)) return 'closed';
@@ -213,6 +214,8 @@ class SpecParser extends EmbeddedActionsParser {
     if (!silent && closes) this.#fault('SSM1005', token, { got: describe(token) });
     else if (!silent) this.#fault('SSM1006', token, { want: 'a statement', got: describe(token) });
     if (closes) return 'skipped';
+    // What it holds is read as if it stood outside.
+    if (tokenMatcher(token, LBrace)) return 'opened';
     let depth = 0;
     while (!this.#declarationBegins()) {
       if (depth === 0 && (this.#statementBegins() || tokenMatcher(this.LA(1), RBrace))) break;

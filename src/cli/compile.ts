@@ -1,10 +1,11 @@
 /** `ssmc compile`: a spec to a module that programs import. */
-import { watch } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileBase, generateModule } from '../bindings/generate.js';
 import { build, type Built } from './build.js';
-import { deny, help, json, model, strategy, type Arguments, type Command } from './command.js';
-import type { Io } from './io.js';
+import { jsonDiagnostic } from '../diagnostics/render.js';
+import { deny, help, json, model, strategy, weights, type Arguments, type Command } from './command.js';
+import { UsageError, type Io, type Opened } from './io.js';
+import { watching } from './watch.js';
 import { contentHash, isCurrent, writeOutput, type Output } from './write.js';
 
 export const compileCommand: Command = {
@@ -17,25 +18,30 @@ export const compileCommand: Command = {
     ts: { type: 'boolean', help: 'write TypeScript instead of JavaScript and declarations' },
     watch: { type: 'boolean', help: 'compile again when the spec or what it imports changes' },
     check: { type: 'boolean', help: 'write nothing; exit 1 where the output is stale' },
-    strategy, deny, model, json, help,
+    strategy, deny, weights, model, json, help,
   },
-  run: async (args, io) => (args.flag('watch') ? watching(args, io) : once(args, io)),
+  run: (args, io) => {
+    if (!args.flag('watch')) return once(args, io);
+    if (args.flag('check')) throw new UsageError('--watch or --check, not both');
+    return watching(() => attempt(args, io), io);
+  },
 };
 
-function once(args: Arguments, io: Io): number {
-  const built = build(args, io, { relaxed: args.flag('relaxed') });
+function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): number {
+  const built = build(args, io, { relaxed: args.flag('relaxed'), bounds: true, ...(onOpen ? { onOpen } : {}) });
   if (!built) return 1;
   const folder = resolve(io.cwd, args.text('out') ?? join(dirname(args.spec()), 'gen'));
   const { output, base } = outputOf(built, args.flag('ts'));
+  const diagnostics = built.compilation.diagnostics.map((d) => jsonDiagnostic(d, built.opened.source));
   if (args.flag('check')) {
     const current = isCurrent(folder, output);
-    if (args.flag('json')) io.out(`${JSON.stringify({ current })}\n`);
+    if (args.flag('json')) io.out(`${JSON.stringify({ diagnostics, current })}\n`);
     else if (!current) io.err(`${folder} is stale: run \`ssmc compile\`\n`);
     return current ? 0 : 1;
   }
   writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed)?\\.[0-9a-f]{8}\\.wasm$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
   const files = [...output.assets.keys(), ...output.entries.keys()];
-  if (args.flag('json')) io.out(`${JSON.stringify({ folder, files })}\n`);
+  if (args.flag('json')) io.out(`${JSON.stringify({ diagnostics, folder, files })}\n`);
   else io.err(`${files.map((f) => join(folder, f)).join('\n')}\n`);
   return 0;
 }
@@ -51,23 +57,16 @@ export function outputOf(built: Built, typescript: boolean): { output: Output; b
   return { output: { entries, assets }, base };
 }
 
-function watching(args: Arguments, io: Io): Promise<number> {
-  return new Promise(() => {
-    let timer: NodeJS.Timeout | undefined;
-    const watched = new Map<string, ReturnType<typeof watch>>();
-    const again = (): void => {
-      try {
-        once(args, io);
-      } catch (error) {
-        io.err(`${error instanceof Error ? error.message : String(error)}\n`);
-      }
-      const folder = resolve(io.cwd, dirname(args.spec()));
-      if (!watched.has(folder)) watched.set(folder, watch(folder, { recursive: true }, (_, name) => {
-        if (!name?.endsWith('.ssm')) return;
-        clearTimeout(timer);
-        timer = setTimeout(again, 50);
-      }));
-    };
-    again();
-  });
+/** Once, whatever happens; and what it depends on. */
+function attempt(args: Arguments, io: Io): readonly string[] {
+  let touched = (): readonly string[] => [resolve(io.cwd, args.spec())];
+  try {
+    once(args, io, (opened) => { touched = opened.touched; });
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    io.err(`ssmc: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+  const files = touched();
+  io.err(`watching ${files.length} ${files.length === 1 ? 'file' : 'files'}\n`);
+  return files;
 }

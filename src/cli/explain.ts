@@ -5,8 +5,9 @@ import { printKernel } from '../ir/print-kernel.js';
 import { printProgram } from '../ir/print-program.js';
 import { printStages } from '../ir/print-stages.js';
 import { build } from './build.js';
-import { help, json, model, strategy, type Command } from './command.js';
+import { help, json, model, strategy, weights, type Command } from './command.js';
 import { UsageError } from './io.js';
+import { stabilityJson, stabilityText } from './stability.js';
 
 export const explainCommand: Command = {
   name: 'explain', usage: 'explain SPEC',
@@ -16,37 +17,45 @@ export const explainCommand: Command = {
     kernels: { type: 'boolean', help: 'print the kernels' },
     batch: { type: 'string', value: 'N', help: 'for the figures (default 1)' },
     length: { type: 'string', value: 'N', help: 'for the figures (default 1024)' },
-    strategy, model, json, help,
+    weights, strategy, model, json, help,
   },
   run: (args, io) => {
     const wanted = args.texts('after');
     const texts: { name: string; why: string; text: string; changed: boolean }[] = [];
     let before = '';
-    const built = build(args, io, { onPass: (name, why, program) => {
+    const figures = { batch: args.count('batch', 1), length: args.count('length', 1024) };
+    const built = build(args, io, { quiet: true, bounds: true, onPass: (name, why, program) => {
       const text = printProgram(program);
       texts.push({ name, why, text, changed: text !== before });
       before = text;
-    } }, true);
+    } });
     if (!built) return 1;
     const { graph } = built.module;
     const bare = { ...graph, stages: graph.stages.map(({ strategy: _, ...s }) => s) };
     const add = (name: string, why: string, text: string): void => { texts.push({ name, why, text, changed: true }); };
     add('fuse', 'stages: what is computed together, in one pass over memory', printStages(bare));
     add('strategies', 'how each recurrence is run', printStages(graph));
-    for (const w of wanted) {
+    const shown = wanted.map((w) => {
       const found = texts.find((t) => t.name === w);
       if (!found) throw new UsageError(`there is no pass \`${w}\`: ${[...new Set(texts.map((t) => t.name))].join(', ')}`);
-      io.out(`after ${found.name}: ${found.why}\n${found.changed ? found.text : 'unchanged\n'}\n`);
+      return found;
+    });
+    const kernels = args.flag('kernels') ? built.module.kernels.map(printKernel) : [];
+    if (wanted.length > 0 || args.flag('kernels')) {
+      if (args.flag('json')) io.out(`${JSON.stringify({ passes: shown, kernels })}\n`);
+      else {
+        for (const p of shown) io.out(`after ${p.name}: ${p.why}\n${p.changed ? p.text : 'unchanged\n'}\n`);
+        for (const k of kernels) io.out(`${k}\n`);
+      }
+      return 0;
     }
-    if (args.flag('kernels')) for (const k of built.module.kernels) io.out(`${printKernel(k)}\n`);
-    if (wanted.length > 0 || args.flag('kernels')) return 0;
     const recurrences = recurrenceReports(built.module.recurrences, built.compilation.builder);
-    const e = explain(built.module, { batch: args.count('batch', 1), length: args.count('length', 1024) });
-    if (args.flag('json')) io.out(`${JSON.stringify({ ...e, recurrences, stability: built.module.stability, passes: texts.map((t) => ({ name: t.name, changed: t.changed })) })}\n`);
+    const e = explain(built.module, figures);
+    if (args.flag('json')) io.out(`${JSON.stringify({ ...e, recurrences, stability: built.module.stability.map(stabilityJson), passes: texts.map((t) => ({ name: t.name, changed: t.changed })) })}\n`);
     else {
       io.out(explanationText(e));
       for (const r of recurrences) io.out(`${recurrenceText(r).join('\n')}\n\n`);
-      for (const s of built.module.stability) io.out(`stability  ${s.states.join(', ')}: ${s.verdict}, bound ${Number(s.bound.toPrecision(4))}${s.overflowStep === undefined ? '' : `, float32 overflows after ${s.overflowStep} steps`}${s.memory === undefined ? '' : `, memory of ${s.memory} steps at most`}\n`);
+      for (const s of built.module.stability) io.out(`stability  ${stabilityText(s)}\n`);
       io.out(`passes     ${texts.slice(1).map((t) => `${t.name}${t.changed ? '' : ' (unchanged)'}`).join(', ')}\n`);
     }
     return 0;

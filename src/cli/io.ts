@@ -1,6 +1,6 @@
 /** What commands touch of the world, so that tests can give them another. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
@@ -17,6 +17,8 @@ export interface Io {
   readonly terminal: boolean;
   /** All of standard input; the process's own where this is absent. */
   readonly stdin?: () => Uint8Array;
+  /** Ends `--watch`. */
+  readonly stop?: AbortSignal;
 }
 /** The user's call is wrong: exit 2. */
 export class UsageError extends Error {}
@@ -43,7 +45,9 @@ export function standardLibrary(): ReadonlyMap<string, string> {
 }
 
 export interface Opened {
-  readonly host: SourceHost & { readonly seen: () => readonly string[] };
+  readonly host: SourceHost;
+  /** Absolute paths of all that was read, or looked for in vain. */
+  readonly touched: () => readonly string[];
   /** The spec's path as the compiler sees it. */
   readonly entry: string;
   readonly root: string;
@@ -57,16 +61,20 @@ export interface Opened {
  */
 export function openSpec(path: string, io: Io): Opened {
   const full = resolve(io.cwd, path);
-  if (!existsSync(full)) throw new InputFault(`can't find \`${path}\``);
+  const found = statSync(full, { throwIfNoEntry: false });
+  if (!found) throw new InputFault(`can't find \`${path}\``);
+  if (found.isDirectory()) throw new InputFault(`\`${path}\` is a folder, not a spec`);
   let root = dirname(full);
   for (let at = root; ; at = dirname(at)) {
     if (existsSync(join(at, 'package.json')) || existsSync(join(at, '.git'))) { root = at; break; }
     if (dirname(at) === at) break;
   }
   const texts = new Map<string, string>();
+  const touched = new Set([full]);
   const read = (file: string): string | undefined => {
     const known = texts.get(file);
     if (known !== undefined) return known;
+    touched.add(join(root, file));
     try {
       const text = readFileSync(join(root, file), 'utf8');
       texts.set(file, text);
@@ -78,7 +86,7 @@ export function openSpec(path: string, io: Io): Opened {
   const std = standardLibrary();
   const entry = relative(root, full).split(sep).join('/');
   return {
-    entry, root, host: { read, std, seen: () => [...texts.keys()] }, source: (file) => texts.get(file) ?? std.get(file),
+    entry, root, host: { read, std }, touched: () => [...touched], source: (file) => texts.get(file) ?? std.get(file),
     hash: () => {
       const h = createHash('sha256');
       read(entry);

@@ -20,9 +20,14 @@ const commands: readonly Command[] = [compileCommand, checkCommand, runCommand, 
 
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+  if (name === undefined) {
+    io.err(overview());
+    return 2;
+  }
+  if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help'], io);
+  if (name === '--help' || name === '-h' || name === 'help') {
     io.out(overview());
-    return name === undefined ? 2 : 0;
+    return 0;
   }
   if (name === '--version') {
     io.out(`${version}\n`);
@@ -40,15 +45,16 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     return await command.run(parseCommand(command, rest, nearest), io);
   } catch (error) {
-    return failed(error, command, io);
+    return failed(error, command, io, rest.includes('--json'));
   }
 }
-function failed(error: unknown, command: Command | undefined, io: Io): number {
+function failed(error: unknown, command: Command | undefined, io: Io, json: boolean): number {
   if (error instanceof UsageError) {
     io.err(`ssmc: ${error.message}\n${command ? `usage: ssmc ${command.usage}\n` : 'see ssmc --help\n'}`);
     return 2;
   }
-  if (error instanceof InputFault || error instanceof SsmcError || (error instanceof Error && error.name === 'InterpretError')) {
+  if (error instanceof InputFault || error instanceof SsmcError || (error instanceof Error && error.name === 'InterpretError') || isSystemError(error)) {
+    if (json) io.out(`${JSON.stringify({ error: { ...(error instanceof SsmcError ? { code: error.code } : {}), text: error.message } })}\n`);
     io.err(`ssmc: ${error.message}\n`);
     return 1;
   }
@@ -56,6 +62,9 @@ function failed(error: unknown, command: Command | undefined, io: Io): number {
   if (process.env['SSMC_DEBUG'] === '1' && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
   return 3;
 }
+/** What the system refuses: a folder that isn't there, a file that may not be written. */
+const isSystemError = (error: unknown): error is Error => error instanceof Error && 'syscall' in error && 'code' in error;
+
 function overview(): string {
   return ['ssmc: a compiler for state-space models', '', ...commands.map((c) => `  ${c.usage.padEnd(52)} ${c.help.split('.')[0] ?? ''}`), '', 'ssmc COMMAND --help says more.', ''].join('\n');
 }

@@ -6,6 +6,7 @@ import { loadModel, writeSafetensors, type WritableTensor } from '../runtime/ind
 import { build } from './build.js';
 import { help, json, model, strategy, type Command } from './command.js';
 import { InputFault, UsageError } from './io.js';
+import { Progress } from './progress.js';
 import { inputDoubles, openTensors, runModel, weightDoubles } from './tensors.js';
 
 export const runCommand: Command = {
@@ -26,19 +27,21 @@ export const runCommand: Command = {
     for (const need of ['input', 'output'] as const) if (args.text(need) === undefined) throw new UsageError(`--${need} is missing`);
     const device = args.text('device') ?? 'auto';
     if (args.texts('trace').length > 0 && device !== 'interpreter') throw new UsageError('--trace needs --device interpreter');
-    const built = build(args, io, { relaxed: args.flag('relaxed') }, true);
+    const built = build(args, io, { relaxed: args.flag('relaxed'), quiet: true });
     if (!built) return 1;
     const { manifest } = built.module;
     const weightsPath = args.text('weights');
     if (weightsPath === undefined && manifest.weights.length > 0) throw new InputFault(`the model has ${manifest.weights.length} parameters: give --weights, or make some with \`ssmc weights ${args.spec()} --init 0 --out weights.safetensors\``);
     const weights = weightsPath === undefined ? undefined : openTensors(weightsPath, 'weights', io);
     const inputs = inputDoubles(openTensors(args.text('input') as string, 'inputs', io), built.program);
-    const lengths = args.text('lengths')?.split(',').map(Number);
+    const lengths = lengthsOf(args.text('lengths'));
     const out = new Map<string, WritableTensor>();
     // The runtime's checks of weights and inputs hold for every device.
     const loaded = await loadModel(manifest, { wasm: built.module.wasm, ...(built.module.relaxed ? { relaxed: built.module.relaxed } : {}) }, { ...(weights ? { weights } : {}), finite: args.flag('finite') });
     if (device === 'interpreter') {
-      const result = interpret(built.program, weights ? weightDoubles(weights, manifest) : new Map(), inputs, { ...(lengths ? { lengths } : {}), trace: args.texts('trace') });
+      const progress = new Progress(io);
+      const result = interpret(built.program, weights ? weightDoubles(weights, manifest) : new Map(), inputs, { ...(lengths ? { lengths } : {}), trace: args.texts('trace'), progress: (part) => progress.step('interpreting', part) });
+      progress.done();
       for (const [name, t] of result.outputs) out.set(name, t);
       for (const [name, t] of result.traces) out.set(name, t);
     } else for (const [name, t] of await runModel(loaded, inputs, lengths)) out.set(name, t);
@@ -47,3 +50,8 @@ export const runCommand: Command = {
     return 0;
   },
 };
+function lengthsOf(text: string | undefined): number[] | undefined {
+  const lengths = text?.split(',').map((n) => (/^\s*\d+\s*$/.test(n) ? Number(n) : NaN));
+  if (lengths?.some(Number.isNaN)) throw new UsageError(`--lengths takes whole numbers between commas, not \`${text}\``);
+  return lengths;
+}

@@ -1,7 +1,9 @@
 /** Tensors of files and commands, in the forms that the interpreter and the runtime take. */
 import { readSafetensors, type Model, type SafetensorsFile, type TensorInput, type TensorTree } from '../runtime/index.js';
 import type { Program } from '../ir/program.js';
-import type { Manifest } from '../runtime/manifest.js';
+import type { Interval } from '../passes/interval.js';
+import { failure } from '../runtime/errors.js';
+import type { Manifest, WeightSpec } from '../runtime/manifest.js';
 import { InputFault, readBytes, type Io } from './io.js';
 
 export interface Doubles {
@@ -30,6 +32,43 @@ export function inputDoubles(file: SafetensorsFile, program: Program): Map<strin
 /** Files may prefix inputs by `input.`. */
 function stem(file: SafetensorsFile, name: string): string | undefined {
   return file.has(name) ? name : file.has(`input.${name}`) ? `input.${name}` : undefined;
+}
+/** What of the file doesn't fit the model, in words; none if all does. */
+export function weightProblems(file: SafetensorsFile, manifest: Manifest): { readonly missing: readonly WeightSpec[]; readonly wrong: readonly (WeightSpec & { readonly got: readonly number[] })[] } {
+  const squeeze = (s: readonly number[]): string => s.filter((n) => n !== 1).join('×');
+  return {
+    missing: manifest.weights.filter((w) => !file.has(w.name)),
+    wrong: manifest.weights.flatMap((w) => {
+      const got = file.has(w.name) ? file.tensor(w.name).shape : w.shape;
+      return squeeze(got) === squeeze(w.shape) ? [] : [{ ...w, got }];
+    }),
+  };
+}
+/** Where the elements of each tensor of the file lie, found when asked for. */
+export function weightIntervals(file: SafetensorsFile): { readonly get: (name: string) => Interval | undefined } {
+  return { get: (name) => (file.has(name) ? rangeOf(file.tensor(name).toFloat64()) : undefined) };
+}
+function rangeOf(values: Float64Array): Interval | undefined {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const v of values) {
+    if (!Number.isFinite(v)) return undefined;
+    low = Math.min(low, v);
+    high = Math.max(high, v);
+  }
+  return low <= high ? { low, high } : undefined;
+}
+/** @throws WeightsError SSM5004, SSM5005: as `load` would. */
+export function demandWeights(file: SafetensorsFile, manifest: Manifest): void {
+  const { missing, wrong } = weightProblems(file, manifest);
+  const problems = [...missing.map((w) => `lacks \`${w.name}\` [${w.shape.join(', ')}]`), ...wrong.map((w) => `\`${w.name}\`: expected shape [${w.shape.join(', ')}], got [${w.got.join(', ')}]`)];
+  if (problems.length > 0) throw failure('SSM5004', { problems });
+  for (const { name, low = -Infinity, high = Infinity } of manifest.weights) {
+    if (low === -Infinity && high === Infinity) continue;
+    const values = file.tensor(name).toFloat64();
+    const index = values.findIndex((v) => v < low || v > high);
+    if (index >= 0) throw failure('SSM5005', { name, low, high, value: values[index] as number, index });
+  }
 }
 export function weightDoubles(file: SafetensorsFile, manifest: Manifest): Map<string, Doubles> {
   return new Map(manifest.weights.filter((w) => file.has(w.name)).map((w) => [w.name, { shape: w.shape, data: file.tensor(w.name).toFloat64() }]));

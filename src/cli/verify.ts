@@ -4,6 +4,7 @@ import { interpret } from '../interpreter/interpret.js';
 import { loadModel } from '../runtime/index.js';
 import { build } from './build.js';
 import { help, json, model, strategy, type Command } from './command.js';
+import { Progress } from './progress.js';
 import { normwise, openTensors, runModel, weightDoubles, type Doubles } from './tensors.js';
 
 /** The tolerance of float32: max|y − y64| / max|y64|. */
@@ -23,13 +24,15 @@ export const verifyCommand: Command = {
     const steps = args.count('steps', 50);
     const batch = args.count('batch', 2);
     const seed = args.count('seed', 0, 0);
-    const built = build(args, io, {}, true);
+    const built = build(args, io, { quiet: true });
     if (!built) return 1;
     const path = args.text('weights');
     const weights: ReadonlyMap<string, Doubles> = path === undefined ? rounded(initialise(built.program, seed)) : weightDoubles(openTensors(path, 'weights', io), built.module.manifest);
     const inputs = randomInputs(built.module.manifest.inputs, batch, steps, seed);
     const loaded = await loadModel(built.module.manifest, { wasm: built.module.wasm }, { weights: Object.fromEntries(weights) });
-    const reference = interpret(built.program, weights, inputs).outputs;
+    const progress = new Progress(io);
+    const reference = interpret(built.program, weights, inputs, { progress: (part) => progress.step('interpreting', part) }).outputs;
+    progress.done();
     const rows = [...(await runModel(loaded, inputs, undefined))].map(([output, t]) => ({ device: 'wasm', output, error: normwise(t.data, reference.get(output)?.data ?? []) }));
     const failed = rows.some((r) => !(r.error <= TOLERANCE));
     if (args.flag('json')) io.out(`${JSON.stringify({ tolerance: TOLERANCE, steps, batch, results: rows })}\n`);

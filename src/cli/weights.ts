@@ -9,7 +9,7 @@ import { writeSafetensors } from '../runtime/index.js';
 import { build } from './build.js';
 import { help, json, model, type Command } from './command.js';
 import { UsageError } from './io.js';
-import { openTensors } from './tensors.js';
+import { openTensors, weightProblems } from './tensors.js';
 
 export const weightsCommand: Command = {
   name: 'weights', usage: 'weights SPEC [--init SEED --out F | --check F]',
@@ -21,7 +21,7 @@ export const weightsCommand: Command = {
     model, json, help,
   },
   run: (args, io) => {
-    const built = build(args, io, {}, true);
+    const built = build(args, io, { quiet: true });
     if (!built) return 1;
     const { weights } = built.module.manifest;
     const check = args.text('check');
@@ -30,15 +30,16 @@ export const weightsCommand: Command = {
       if (out === undefined) throw new UsageError('--init needs --out');
       const made = initialise(built.program, args.count('init', 0, 0));
       writeFileSync(resolve(io.cwd, out), writeSafetensors(new Map([...made].map(([n, t]) => [n, { shape: t.shape, data: Float32Array.from(t.data) }]))));
+      if (args.flag('json')) io.out(`${JSON.stringify({ file: out, tensors: made.size })}\n`);
       return 0;
     }
     if (check !== undefined) {
       const file = openTensors(check, 'weights', io);
       const wanted = new Set(weights.map((w) => w.name));
       const spare = file.names.filter((n) => !wanted.has(n));
-      const squeeze = (s: readonly number[]): string => s.filter((n) => n !== 1).join('×');
-      const missing = weights.filter((w) => !file.has(w.name)).map((w) => ({ name: w.name, shape: w.shape, nearest: nearest(w.name, spare) ?? null }));
-      const wrong = weights.filter((w) => file.has(w.name) && squeeze(file.tensor(w.name).shape) !== squeeze(w.shape)).map((w) => ({ name: w.name, want: w.shape, got: file.tensor(w.name).shape }));
+      const problems = weightProblems(file, built.module.manifest);
+      const missing = problems.missing.map((w) => ({ name: w.name, shape: w.shape, nearest: nearest(w.name, spare) ?? null }));
+      const wrong = problems.wrong.map((w) => ({ name: w.name, want: w.shape, got: w.got }));
       if (args.flag('json')) io.out(`${JSON.stringify({ missing, wrong, extra: spare })}\n`);
       else {
         for (const m of missing) io.out(`missing ${m.name} [${m.shape.join(', ')}]${m.nearest === null ? '' : `; nearest: ${m.nearest}`}\n`);

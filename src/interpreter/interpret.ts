@@ -19,6 +19,8 @@ export interface InterpretOptions {
   readonly lengths?: readonly number[];
   /** Names of definitions whose values are wanted too. */
   readonly trace?: readonly string[];
+  /** Told now and then how much is done, from 0 to 1. */
+  readonly progress?: (fraction: number) => void;
 }
 export interface Interpretation {
   readonly outputs: Map<string, Tensor>;
@@ -40,6 +42,7 @@ export function interpret(program: Program, weights: Tensors, inputs: Tensors, o
   const run = new Run(program, groups, bound, weights);
   const results = new Map([...wanted].map((id) => [id, emptyTensor(definitionOf(program, id), batch, steps)]));
   for (let row = 0; row < batch; row++) {
+    run.progress = (part) => options.progress?.((row + part) / batch);
     run.row(row, lengths[row] as number, (d, data) => results.get(d.id)?.data.set(data, row * (d.time ? steps : 1) * stepSize(d)));
   }
   const result = (id: DefinitionId): Tensor => results.get(id) as Tensor;
@@ -52,7 +55,9 @@ export function interpret(program: Program, weights: Tensors, inputs: Tensors, o
 function findTraced(program: Program, name: string): Definition {
   const found = program.definitions.find((d) => d.name === name);
   if (found) return found;
-  throw new InterpretError('input', `there is no definition ${name}; there are ${program.definitions.map((d) => d.name).join(', ')}`);
+  const names = program.definitions.map((d) => d.name).filter((n) => !n.includes('#'));
+  const close = names.filter((n) => n.endsWith(`.${name}`) || n.toLowerCase().includes(name.toLowerCase()));
+  throw new InterpretError('input', `there is no definition \`${name}\`; there are ${(close.length > 0 ? close : names).slice(0, 20).join(', ')}${(close.length > 0 ? close : names).length > 20 ? ', …' : ''}`);
 }
 
 function bindInputs(program: Program, inputs: Tensors): ReadonlyMap<DefinitionId, BoundInput> {
@@ -86,6 +91,8 @@ class Run {
   readonly #inputs: ReadonlyMap<DefinitionId, BoundInput>;
   #loaded = false;
   #row = 0;
+  #group = 0;
+  progress: (fraction: number) => void = () => undefined;
 
   constructor(program: Program, groups: readonly Group[], inputs: ReadonlyMap<DefinitionId, BoundInput>, weights: Tensors) {
     this.#inputs = inputs;
@@ -105,7 +112,9 @@ class Run {
     const evaluator = this.#evaluator;
     this.#row = row;
     evaluator.length = length;
-    for (const { group, compute, release } of this.#steps) {
+    for (const [at, { group, compute, release }] of this.#steps.entries()) {
+      this.#group = at;
+      this.progress(at / this.#steps.length);
       const fixed = group.members.every((d) => this.#loadTime.has(d.id));
       if (!fixed || !this.#loaded) compute(length);
       for (const d of group.members) done(d, evaluator.cell(d.id).data);
@@ -162,6 +171,7 @@ class Run {
       for (let step = 0; step < steps; step++) {
         const t = group.direction === 'backward' ? steps - 1 - step : step;
         evaluator.t = t;
+        if (step % 16 === 15) this.progress((this.#group + step / steps) / this.#steps.length);
         for (const { size, cell, fill } of members) fill(cell.data, t * size);
       }
     };

@@ -1,9 +1,7 @@
 /** A case per code: a spec, the code, what it is about, and the message. */
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile.js';
-import { nameMessages } from '../../src/diagnostics/messages-2xxx.js';
-import { recurrenceMessages } from '../../src/diagnostics/messages-3xxx.js';
-import { syntaxMessages } from '../../src/diagnostics/messages-1xxx.js';
+import { messages } from '../../src/diagnostics/messages.js';
 import { std } from '../random/agree.js';
 
 const model = (body: string): string => `model M {\n axis c = 4\n input x[t, c]\n ${body}\n}`;
@@ -63,12 +61,14 @@ const cases: readonly (readonly [code: string, spec: string, at: string, message
   ['SSM2040', model('param w[c] = 0\n output y[t, c] = w[t, c]'), 'w[t, c]', 'has no time'],
   ['SSM2041', model(`${out}\n output y[t, c] = 2 * x[t, c]`), 'y', 'two inputs or outputs'],
   ['SSM2042', model('output y[t, c] = sum(q in x: x[t, c])'), 'x', 'not an axis'],
+  ['SSM2043', 'model M {\n modalities m = a[1], b[2]\n input x[t, m, f]\n output y[t, m, f] = x[t, m, f]\n}', 'y', 'an output has one size'],
   ['SSM3101', model('a[t, c] = b[t, c]\n b[t, c] = a[t, c]\n output y[t, c] = a[t, c] + x[t, c]'), '', 'depend on each other'],
   ['SSM3102', model('output y[t, c] = y[t-1, c] + x[t, c]'), '', 'mark one of them'],
   ['SSM3103', model('state h[t, c] = x[t, c]\n output y[t, c] = h[t, c]'), '', "doesn't read itself"],
   ['SSM3104', model('state h[t, c] = h[t-1, c] + h[t+1, c] + x[t, c]\n output y[t, c] = h[t, c]'), '', 'past and the future'],
   ['SSM3105', model(`z[t, c] = x[t, c]\n initial z[c] = 1\n${out}`), 'initial z[c] = 1', '`initial` is for states'],
   ['SSM3106', model('state h[t, c] = h[t-1, c] + max(t: h[t, c])\n output y[t, c] = h[t, c] + x[t, c]'), '', 'reduce over time'],
+  ['SSM4102', model('axis a = 40000\n axis b = 50000\n param w[a, b] = 0\n output y[t, c] = x[t, c] + sum(a, b: w[a, b])'), 'param w[a, b] = 0', '4294967296 can be addressed'],
 ];
 
 describe('errors', () => {
@@ -95,14 +95,79 @@ describe('errors', () => {
     expect(diagnostics.find((d) => d.code === 'SSM3301')?.text).toContain('`tanh` of a state is not affine');
     expect(module).toBeDefined();
   });
+  it('an error where chunks are asked for and impossible', () => {
+    const text = model('state h[t, c] = tanh(0.5 * h[t-1, c] + x[t, c])\n output y[t, c] = h[t, c]');
+    const { diagnostics, module } = compile('spec.ssm', { std, read: () => text }, { specHash: '', strategy: 'chunked' });
+    expect(diagnostics.find((d) => d.code === 'SSM4101')).toMatchObject({ severity: 'error', text: expect.stringContaining("`h` can't be run in chunks") as string });
+    expect(module).toBeUndefined();
+  });
+  const read = (text: string) => (path: string): string | undefined => (path === 'spec.ssm' ? text : undefined);
+  /** Code and line of each error, in order. */
+  const errors = (text: string): string[] => compile('spec.ssm', { std, read: read(text) }, { specHash: '' }).diagnostics
+    .map((d) => `${d.code} ${text.slice(0, d.span.start).split('\n').length}`);
+  it('errors of syntax, names and axes together: each once, and none that follows from another', () => {
+    expect(errors(`import Nope from "std"
+import Lin from "./missing.ssm"
+model M {
+  axis c = 4
+  input x[t, c]
+  a[t, c] = q[t, c]
+  axis d =
+  b[t, c] = x[t, c, c]
+  e[t, c] = sofplus(x[t, c]))
+  output y[t, c] = (x[t, c] +
+  output z[t, d] = x[t, d] + y[t, d] + b[t, c]
+  g[t, c] = Lin(x)
+  k = Lin(Nope(x))
+  §
+}`)).toEqual(['SSM2006 1', 'SSM2003 2', 'SSM2001 6', 'SSM1003 8', 'SSM2007 8', 'SSM2020 9', 'SSM1005 9', 'SSM1003 11', 'SSM1002 14']);
+  });
+  it('goes on after broken heads, bodies and declarations', () => {
+    expect(errors(`block A(x[t c]) {
+  output y[t, c] = x[t, c]
+}
+block B(x[t, c]) {
+  z[t, c] = x[t, c
+  repeat = 3 {
+    w[t, c] = 2
+  }
+  output y[t, c] = z[t, c] + w
+}
+modl N { }
+model M {
+  axis c = 4
+  input x[t, c]
+  h = A(x)
+  match { a => { q[t] = 1 } }
+  state s[t, c] = 0.5 * s[t-1 c] + x[t, c]
+  output y[t, c] = h[t, c] + s[t, c] + u[t, c]
+}`)).toEqual(['SSM1001 1', 'SSM1004 6', 'SSM1006 6', 'SSM2023 9', 'SSM1006 11', 'SSM1006 16', 'SSM1001 17', 'SSM2001 18']);
+  });
+  it('errors in blocks that nothing uses, and in arms that nothing chooses', () => {
+    expect(errors(`import Linear from "std"
+block Unused(x[t, m?, c], heads = 8, kind = a | b | d) {
+  axis h = c / heads
+  param w[m, h] = 0
+  y[t, m, c] = match kind { a => x[t, m, c], b => sofplus(x[t, m, c]), d => x[t, m, c] * tipo[c] }
+  match kind {
+    a => { z[t, m, c] = y[t, m, c] }
+    b => { z[t, m, c] = x[t, m, q] }
+    d => { z[t, m, c] = Linear(x) }
+  }
+  output o[t, m, c] = z[t, m, c] + 2 * nope
+}
+${model(out)}`)).toEqual(['SSM2020 5', 'SSM2001 5', 'SSM2001 8', 'SSM2025 9', 'SSM2001 11']);
+  });
+  it('says nothing of the library', () => {
+    expect(errors([...std.values(), model(out)].join('\n'))).toEqual([]);
+  });
   it('every error of a file in one run', () => {
     const { diagnostics } = compile('spec.ssm', { std, read: () => model('a[t, c] = q[t, c]\n b[t, c] = x[t]\n output y[t, c] = sofplus(x[t, c])') }, { specHash: '' });
     expect(diagnostics.filter((d) => d.severity === 'error').map((d) => d.code)).toEqual(['SSM2001', 'SSM2007', 'SSM2020']);
   });
   it('has a case for every code', () => {
-    const others = ['SSM2037', 'SSM3201', 'SSM3301'];
+    const others = ['SSM2037', 'SSM3201', 'SSM3301', 'SSM4101'];
     const covered = new Set([...cases.map(([c]) => c), ...others]);
-    const all = [...Object.keys(syntaxMessages), ...Object.keys(nameMessages), ...Object.keys(recurrenceMessages)];
-    expect(all.filter((c) => !covered.has(c))).toEqual([]);
+    expect(Object.keys(messages).filter((c) => !covered.has(c))).toEqual([]);
   });
 });
