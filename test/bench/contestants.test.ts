@@ -6,7 +6,7 @@ import { Unavailable, type Contestant } from '../../src/bench/contest.js';
 import { productContest } from '../../src/bench/matmul/contests.js';
 import { modelContest, ourProcess } from '../../src/bench/models/contests.js';
 import { mexProblem, moseiProblem, peerInput, randomInputs } from '../../src/bench/models/description.js';
-import { modelAnswers } from '../../src/bench/models/reference.js';
+import { attentionAnswer, coupledAnswers } from '../../src/bench/models/reference.js';
 import { scanContest } from '../../src/bench/scan/contests.js';
 import { ourInvariantScan, ourScan, selectiveSpec } from '../../src/bench/scan/ours.js';
 import { normwiseError, scanInputs, scanProblem } from '../../src/bench/scan/problem.js';
@@ -77,19 +77,20 @@ for (const shape of [{ rows: 13, from: 24, to: 20 }, { rows: 5, from: 7, to: 3 }
 describe('whole models', () => {
   const { problem, inputs, logits } = mexProblem();
   it('have a float64 reference that gives the logits of the trained model', () => {
-    expect(normwiseError(modelAnswers(problem, inputs, [64])[0] ?? [], logits)).toBeLessThan(1e-12);
+    expect(normwiseError(coupledAnswers(problem, inputs, [64])[0] ?? [], logits)).toBeLessThan(1e-12);
   });
-  for (const contestant of modelContest({ problem, inputs, batch: 1, steps: 64, expected: new Map([[0, logits]]) }).contestants) agrees(contestant, 5e-6);
+  for (const contestant of modelContest({ problem, inputs, batch: 1, steps: 64, expected: new Map([[0, logits]]), attention: new Map([[0, attentionAnswer(problem, inputs, 64)]]) }).contestants) agrees(contestant, 5e-6);
 
   describe('of the paper, two rows of 6 steps', () => {
     const mosei = moseiProblem();
     const rows = randomInputs(mosei.sizes, 2, 6);
     const alone = (b: number): Float32Array[] => rows.map((x) => x.subarray((b * x.length) / 2, ((b + 1) * x.length) / 2));
-    const expected = new Map([0, 1].map((b) => [b, modelAnswers(mosei, alone(b), [3, 6])[1] as Float64Array]));
-    for (const contestant of modelContest({ problem: mosei, inputs: rows, batch: 2, steps: 6, expected }).contestants) agrees(contestant, 5e-6);
+    const expected = new Map([0, 1].map((b) => [b, coupledAnswers(mosei, alone(b), [3, 6])[1] as Float64Array]));
+    const attention = new Map([0, 1].map((b) => [b, attentionAnswer(mosei, alone(b), 6)]));
+    for (const contestant of modelContest({ problem: mosei, inputs: rows, batch: 2, steps: 6, expected, attention }).contestants) agrees(contestant, 5e-6);
     it('give a prefix the answer that it has alone', () => {
-      const short = modelAnswers(mosei, alone(0).map((x) => x.subarray(0, x.length / 2)), [3]);
-      expect(short[0]).toEqual(modelAnswers(mosei, alone(0), [3, 6])[0]);
+      const short = coupledAnswers(mosei, alone(0).map((x) => x.subarray(0, x.length / 2)), [3]);
+      expect(short[0]).toEqual(coupledAnswers(mosei, alone(0), [3, 6])[0]);
     });
   });
 });
@@ -108,8 +109,8 @@ describe('peak memory', () => {
   it('is told by our own process, which gives the answer of run()', async (context) => {
     await skippable(context, async () => {
       const mosei = moseiProblem();
-      const expected = modelAnswers(mosei, randomInputs(mosei.sizes, 1, 5), [5])[0] as Float64Array;
-      const peer = ourProcess({ problem: mosei, inputs: [], batch: 1, steps: 5, expected: new Map() });
+      const expected = coupledAnswers(mosei, randomInputs(mosei.sizes, 1, 5), [5])[0] as Float64Array;
+      const peer = ourProcess({ problem: mosei, inputs: [], batch: 1, steps: 5, expected: new Map(), attention: new Map() });
       await peer.run();
       const bytes = await peer.memory();
       const y = await peer.result();

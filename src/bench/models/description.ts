@@ -31,6 +31,11 @@ export const expand = 2;
 export const kernel = 4;
 export const eps = 1e-5;
 
+/** The weights of the cross attention that stands in place of a block: products of the modality's rows, [width, width], from the left. */
+export const attentionParts = ['query', 'key', 'value', 'out'] as const;
+export type AttentionPart = (typeof attentionParts)[number];
+export const heads = 4;
+
 export interface ModelProblem {
   readonly sizes: Sizes;
   readonly module: CompiledModule;
@@ -38,6 +43,8 @@ export interface ModelProblem {
   /** A weight of a layer, by modality. */
   readonly block: (layer: number, modality: number, part: BlockPart) => Float32Array;
   readonly weight: (name: string) => Float32Array;
+  /** The same, of the model with cross attention. */
+  readonly attention: (layer: number, modality: number, part: AttentionPart) => Float32Array;
 }
 
 const example = (path: string): Uint8Array => {
@@ -53,7 +60,13 @@ function problem(sizes: Sizes, module: CompiledModule, weights: ModelProblem['we
     if (!found) throw new Error(`no weight ${name}`);
     return found.data;
   };
-  return { sizes, module, weights, weight, block: (layer, modality, part) => weight(blockName(layer, sizes.modalities[modality]?.name ?? '', part)) };
+  const random = numbers(4242);
+  const reach = Math.sqrt(3 / sizes.width);
+  const attention = Array.from({ length: sizes.layers * sizes.modalities.length * attentionParts.length }, () => filled(sizes.width ** 2, () => reach * (2 * random() - 1)));
+  return {
+    sizes, module, weights, weight, attention: (layer, m, part) => attention[(layer * sizes.modalities.length + m) * attentionParts.length + attentionParts.indexOf(part)] as Float32Array,
+    block: (layer, modality, part) => weight(blockName(layer, sizes.modalities[modality]?.name ?? '', part)),
+  };
 }
 
 /**
@@ -104,14 +117,17 @@ export function randomInputs({ modalities }: Sizes, batch: number, steps: number
 }
 
 /** What models.py reads: sizes, inputs, weights in its order; the attention has a block of its own. */
-export function peerInput({ sizes, weight, block }: ModelProblem, inputs: readonly Float32Array[], batch: number, steps: number, kind: 'coupled' | 'attention'): Uint8Array {
+export function peerInput({ sizes, weight, block, attention }: ModelProblem, inputs: readonly Float32Array[], batch: number, steps: number, kind: 'coupled' | 'attention'): Uint8Array {
   const { modalities, layers, width, state, rank, hidden, out, standardised, normed } = sizes;
   const each = (name: (m: string) => string): Float32Array[] => modalities.map((m) => weight(name(m.name)));
   const arrays = [...inputs];
   if (standardised) arrays.push(...each((m) => `input.${m}.mean`), ...each((m) => `input.${m}.rstd`));
   arrays.push(...each((m) => `embed.${m}.weight`), ...each((m) => `embed.${m}.bias`));
   const parts = kind === 'coupled' ? blockParts : blockParts.slice(0, 2);
-  for (let layer = 0; layer < layers; layer++) for (const part of parts) arrays.push(...modalities.map((_, m) => block(layer, m, part)));
+  for (let layer = 0; layer < layers; layer++) {
+    for (const part of parts) arrays.push(...modalities.map((_, m) => block(layer, m, part)));
+    if (kind === 'attention') for (const part of attentionParts) arrays.push(...modalities.map((_, m) => attention(layer, m, part)));
+  }
   if (normed) arrays.push(...each((m) => `norm_f.${m}.weight`), ...each((m) => `norm_f.${m}.bias`));
   arrays.push(...['fusion.logits', 'head.0.weight', 'head.0.bias', 'head.2.weight', 'head.2.bias'].map(weight));
   const header = [batch, steps, modalities.length, width, layers, state, rank, hidden, out, Number(standardised), Number(normed), ...modalities.map((m) => m.features)];

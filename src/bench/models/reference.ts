@@ -1,8 +1,8 @@
 /**
- * The coupled model in float64, as plain loops over separate chains: what answers are held against. Shares no code with the compiler
+ * The models in float64, as plain loops (the coupled one over separate chains): what answers are held against. Shares no code with the compiler
  * or the interpreter.
  */
-import { eps, expand, kernel, type ModelProblem } from './description.js';
+import { eps, expand, heads, kernel, type ModelProblem } from './description.js';
 
 type Rows = Float64Array;
 
@@ -10,10 +10,19 @@ type Rows = Float64Array;
  * The outputs of one row at each of `lengths`, ascending: everything before the pooling is causal, so that a prefix's answer comes
  * from the largest values so far.
  */
-export function modelAnswers(problem: ModelProblem, inputs: readonly Float32Array[], lengths: readonly number[]): Float64Array[] {
+export function coupledAnswers(problem: ModelProblem, inputs: readonly Float32Array[], lengths: readonly number[]): Float64Array[] {
+  const x = lastLayer(problem, inputs, lengths.at(-1) as number, coupledBlock);
+  return lengths.map((length) => head(problem, x.map((rows) => largest(rows, problem.sizes.width, length))));
+}
+/** The output of one row of the model with cross attention in place of the coupled block. */
+export function attentionAnswer(problem: ModelProblem, inputs: readonly Float32Array[], steps: number): Float64Array {
+  return head(problem, lastLayer(problem, inputs, steps, attentionBlock).map((rows) => largest(rows, problem.sizes.width, steps)));
+}
+
+type Block = (problem: ModelProblem, layer: number, v: readonly Rows[], steps: number) => Rows[];
+function lastLayer(problem: ModelProblem, inputs: readonly Float32Array[], steps: number, between: Block): Rows[] {
   const { sizes, weight, block } = problem;
   const { modalities, width, layers } = sizes;
-  const steps = lengths.at(-1) as number;
   let x = modalities.map(({ name, features }, m) => {
     const mean = sizes.standardised ? weight(`input.${name}.mean`) : undefined;
     const rstd = sizes.standardised ? weight(`input.${name}.rstd`) : undefined;
@@ -22,11 +31,11 @@ export function modelAnswers(problem: ModelProblem, inputs: readonly Float32Arra
   });
   for (let layer = 0; layer < layers; layer++) {
     const v = x.map((rows, m) => layerNorm(rows, width, block(layer, m, 'norm.weight'), block(layer, m, 'norm.bias')));
-    const added = coupledBlock(problem, layer, v, steps);
+    const added = between(problem, layer, v, steps);
     x = x.map((rows, m) => rows.map((value, i) => value + at(added[m] as Rows, i)));
   }
-  if (sizes.normed) x = x.map((rows, m) => layerNorm(rows, width, weight(`norm_f.${modalities[m]?.name}.weight`), weight(`norm_f.${modalities[m]?.name}.bias`)));
-  return lengths.map((length) => head(problem, x.map((rows) => largest(rows, width, length))));
+  if (!sizes.normed) return x;
+  return x.map((rows, m) => layerNorm(rows, width, weight(`norm_f.${modalities[m]?.name}.weight`), weight(`norm_f.${modalities[m]?.name}.bias`)));
 }
 
 function head({ sizes, weight }: ModelProblem, pooled: readonly Rows[]): Float64Array {
@@ -75,6 +84,40 @@ function coupledBlock({ sizes, block }: ModelProblem, layer: number, v: readonly
   }
   return y.map((rows, m) => product(rows, steps, inner, block(layer, m, 'out_proj.weight'), width));
 }
+
+/** Every step of a modality asks all steps of the others. */
+function attentionBlock({ sizes, attention }: ModelProblem, layer: number, v: readonly Rows[], steps: number): Rows[] {
+  const { width } = sizes;
+  const part = width / heads;
+  const asked = (name: 'query' | 'key' | 'value'): Rows[] => v.map((rows, m) => product(rows, steps, width, transposed(attention(layer, m, name), width), width));
+  const [query, key, value] = [asked('query'), asked('key'), asked('value')];
+  return v.map((_, m) => {
+    const others = v.map((_, i) => i).filter((i) => i !== m);
+    const answer = new Float64Array(steps * width);
+    const scores = new Float64Array(others.length * steps);
+    for (let t = 0; t < steps; t++) {
+      for (let from = 0; from < width; from += part) {
+        others.forEach((i, o) => {
+          for (let s = 0; s < steps; s++) {
+            let sum = 0;
+            for (let c = from; c < from + part; c++) sum += at(query[m] as Rows, t * width + c) * at(key[i] as Rows, s * width + c);
+            scores[o * steps + s] = sum / Math.sqrt(part);
+          }
+        });
+        const most = scores.reduce((a, b) => Math.max(a, b));
+        const total = scores.reduce((sum, x) => sum + Math.exp(x - most), 0);
+        others.forEach((i, o) => {
+          for (let s = 0; s < steps; s++) {
+            const share = Math.exp(at(scores, o * steps + s) - most) / total;
+            for (let c = from; c < from + part; c++) answer[t * width + c] = at(answer, t * width + c) + share * at(value[i] as Rows, s * width + c);
+          }
+        });
+      }
+    }
+    return product(answer, steps, width, transposed(attention(layer, m, 'out'), width), width);
+  });
+}
+const transposed = (square: Float32Array, size: number): Float32Array => square.map((_, i) => at(square, (i % size) * size + Math.floor(i / size)));
 
 /** SiLU of the causal convolution of the first half of each row. */
 function convolved(both: Rows, steps: number, inner: number, weight: Float32Array, bias: Float32Array): Rows {

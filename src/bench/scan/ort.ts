@@ -1,39 +1,14 @@
 /** The scan as ONNX's Scan operator, modalities stacked, on ONNX Runtime: native, and compiled to WebAssembly. One thread. */
-import { Unavailable, type Contestant } from '../contest.js';
+import type { Contestant } from '../contest.js';
 import { onnxModel, type Graph } from '../onnx.js';
+import { openSession, type OrtPackage } from '../ort.js';
 import { normwiseError, type ScanProblem, type ScanShape } from './problem.js';
-
-interface Session {
-  run(feeds: Record<string, unknown>): Promise<Record<string, { readonly data: unknown }>>;
-  release?(): Promise<void>;
-}
-interface Ort {
-  readonly env: { readonly wasm: { numThreads?: number }; logLevel?: string };
-  readonly Tensor: new (type: 'float32', data: Float32Array, shape: readonly number[]) => unknown;
-  readonly InferenceSession: { create(model: Uint8Array, options: Record<string, unknown>): Promise<Session> };
-}
-
-export type OrtPackage = 'onnxruntime-node' | 'onnxruntime-web';
-
-/** A development dependency: absent from installations of the package. */
-async function load(name: OrtPackage): Promise<Ort> {
-  try {
-    const loaded = (await import(name)) as Ort & { readonly default?: Ort };
-    return loaded.default?.InferenceSession ? loaded.default : loaded;
-  } catch (fault) {
-    throw new Unavailable(`no ${name} here (${fault instanceof Error ? fault.message.split('\n')[0] : String(fault)})`);
-  }
-}
 
 export function ortScan(problem: ScanProblem, name: OrtPackage): Contestant {
   return {
     name,
     prepare: async () => {
-      const ort = await load(name);
-      ort.env.wasm.numThreads = 1;
-      const session = await ort.InferenceSession.create(scanModel(problem), {
-        intraOpNumThreads: 1, interOpNumThreads: 1, executionProviders: [name === 'onnxruntime-node' ? 'cpu' : 'wasm'], logSeverityLevel: 3,
-      });
+      const { session, ort } = await openSession(name, scanModel(problem));
       const { steps, channels, states, modalities } = problem.shape;
       const feeds = {
         dt: new ort.Tensor('float32', problem.dt, [steps, modalities, channels, 1]), u: new ort.Tensor('float32', problem.u, [steps, modalities, channels, 1]),
