@@ -1,6 +1,7 @@
 /** The passes over programs. The order in which they run is in ../compile.ts. */
 export { base2 } from './base2.js';
 export { collapseCoupling } from './collapse-coupling.js';
+export { foldInvariant } from './fold-invariant.js';
 export { hoistLoadTime } from './hoist-load-time.js';
 export { increment } from './increment.js';
 export { mergeContractions } from './merge-contractions.js';

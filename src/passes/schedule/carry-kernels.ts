@@ -29,7 +29,7 @@ export function beginHistoryKernel(buffer: string, depth: number, d: DefinitionO
   const rest = (k: number, env: Env, at: Int): void => {
     const index: Index | undefined = d.indices[k];
     if (index) w.loop('i', int(0), int(index.axis.size), 1, {}, (i) => rest(k + 1, envs.bind(env, index, { int: i, lane: false }), iadd(at, imul(i, storage.strides[k] as number))));
-    else w.store(buffer, at, w.let(x.value(initial, env)), 'one');
+    else x.run([{ inner: [], body: initial, env, sink: (v) => w.store(buffer, at, v, 'one') }]);
   };
   w.loop('b', int(0), ivar('$B'), 1, {}, (b) =>
     w.loop('s', int(0), int(depth), 1, {}, (s) => rest(0, envs.root(b), iadd(imul(iadd(imul(b, depth), s), storage.row), int(storage.offset)))));

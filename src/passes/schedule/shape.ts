@@ -2,8 +2,8 @@
  * The shape of a stage's loops on a machine: which index goes over the lanes, how large a tile each thread computes, and in which
  * order the loops stand.
  */
-import { plainIndex, visitExpr } from '../../ir/builder.js';
-import type { Index } from '../../ir/program.js';
+import { freeIndices, plainIndex, visitExpr } from '../../ir/builder.js';
+import type { Index, UnaryOp } from '../../ir/program.js';
 import type { Item, Stage } from '../../ir/stages.js';
 import { UNROLL } from './limits.js';
 import type { Threads } from './threads/machine.js';
@@ -30,11 +30,24 @@ export function shapeOf(stage: Stage, machine: Machine): Shape {
   const lane = laneIndex(stage);
   const rows = stage.anchor === 'contraction' && stage.order === 'flat' ? Math.max(1, Math.floor(machine.registers / 4)) : 1;
   if (lane && !(stage.anchor !== 'scan' && lane.axis.size < machine.lanes && hasLaneLoop(stage))) {
-    const wide = (stage.anchor === 'contraction' || stage.anchor === 'scan') && lane.axis.size > machine.lanes;
+    const wide = (stage.anchor === 'contraction' || (stage.anchor === 'scan' && elementaryFunctions(stage))) && lane.axis.size > machine.lanes;
     return { lane, laneLoops: false, vectors: wide ? 2 : 1, rows };
   }
   return hasLaneLoop(stage) ? { ...scalar, laneLoops: true } : scalar;
 }
+
+/**
+ * Each element of its state takes an exponential or another function: long chains, of which two vectors keep a thread busy. Without them the
+ * registers are the limit: one vector's coefficients, inputs and readouts fill them.
+ */
+function elementaryFunctions(stage: Stage): boolean {
+  let found = false;
+  for (const item of stage.items) visitExpr(item.body, (e) => {
+    if (e.kind === 'unary' && !cheap.has(e.op) && [...freeIndices(e)].some((i) => !stage.domain.includes(i))) found = true;
+  });
+  return found;
+}
+const cheap: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['neg', 'not', 'abs', 'relu', 'floor', 'ceil', 're', 'im', 'conj']);
 
 /** The last index of what is stored, if it is a domain index and no row reduction asks for the lanes instead. */
 function laneIndex(stage: Stage): Index | undefined {

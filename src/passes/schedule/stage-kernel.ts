@@ -391,8 +391,8 @@ class StageKernel {
   }
   #beginState(s: KeptState, initial: Expr, b: Int): void {
     const item = this.#items.get(s.def) as Item;
-    this.#eachElement(item.indices, this.#envs.root(b), (env) => {
-      const value = this.#w.let(this.#x.value(initial, env));
+    this.#eachElement(item.indices, this.#envs.root(b), (env) => this.#x.run([{ inner: [], body: initial, env, sink: (v) => {
+      const value = this.#w.let(v);
       let at = env;
       let within: Int = int(0);
       const { lane } = this.#shape;
@@ -408,7 +408,7 @@ class StageKernel {
         const buffer = this.#touch(this.#state(s).buffer, 'write');
         this.#w.store(buffer, iadd(this.#stateElement(s, at, inner, int(slot)).at, within), value, 'one');
       }
-    });
+    } }]));
   }
   #eachElement(indices: readonly Index[], root: Env, body: (env: Env) => void): void {
     const rest = (k: number, env: Env): void => {
