@@ -8,6 +8,7 @@ export type Code = (number | Code)[];
 export class Assembler {
   readonly #locals: ValueType[] = [];
   readonly #parameters: number;
+  #lastSet: { readonly code: Code; readonly at: number; readonly end: number; readonly local: number } | undefined;
   /** Where instructions go now. */
   code: Code = [];
   readonly fma: boolean;
@@ -30,12 +31,21 @@ export class Assembler {
     for (const b of list) this.code.push(b);
   }
   get(local: number): void {
+    const last = this.#lastSet;
+    if (last?.code === this.code && last.local === local && last.end === this.code.length) {
+      // Set and read at once: one instruction.
+      this.code[last.at] = op['local.tee'][0];
+      this.#lastSet = undefined;
+      return;
+    }
     this.emit('local.get');
     this.bytes(unsigned(local));
   }
   set(local: number): void {
+    const at = this.code.length;
     this.emit('local.set');
     this.bytes(unsigned(local));
+    this.#lastSet = { code: this.code, at, end: this.code.length, local };
   }
   tee(local: number): void {
     this.emit('local.tee');
