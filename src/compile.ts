@@ -3,6 +3,7 @@
  */
 import { check, type SourceHost } from './check/index.js';
 import { Diagnostics, type Diagnostic } from './diagnostics/diagnostic.js';
+import { countKernel } from './explain/count.js';
 import { Builder } from './ir/builder.js';
 import type { Kernel } from './ir/kernel.js';
 import type { Definition, Program } from './ir/program.js';
@@ -113,20 +114,29 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
     manifest,
     wasm: wasm.emit(scheduled.kernels, { relaxed: false }),
     ...(options.relaxed ? { relaxed: wasm.emit(scheduled.kernels, { relaxed: true }) } : {}),
-    ...(options.webgpu ? { webgpu: compileWebgpu(graph, builder, options) } : {}),
+    ...(options.webgpu ? { webgpu: compileWebgpu(graph, builder, options, workOf(scheduled)) } : {}),
     kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled, stability, recurrences,
   };
   return { diagnostics: diagnostics.list, program, builder, module };
 }
 
-function compileWebgpu(graph: StageGraph, builder: Builder, options: CompileOptions): WebgpuModule {
+/** Operations per row of the stage that takes most of them, an exponential counted as ten. */
+function workOf(scheduled: Schedule): number {
+  const steps = 64;
+  const rows = [...scheduled.kernelOf].filter(([stage]) => stage.phase === 'step').map(([, kernel]) => {
+    const { arithmetic, exponentials } = countKernel(kernel, { batch: 1, steps }, wasm.caps.lanes);
+    return (arithmetic + 10 * exponentials) / steps;
+  });
+  return Math.ceil(Math.max(1, ...rows));
+}
+function compileWebgpu(graph: StageGraph, builder: Builder, options: CompileOptions, work: number): WebgpuModule {
   const scheduled = schedule(graph, wgsl.caps, builder);
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
   const pasts = new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : [])));
   const module = wgsl.emit(scheduled.kernels, scheduled.buffers, pasts);
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
   return {
-    manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, entries: Object.fromEntries(module.entries) } },
+    manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries) } },
     wgsl: module.text, load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, schedule: scheduled,
   };
 }

@@ -113,6 +113,8 @@ export interface GpuPlan {
   readonly arenas: readonly ('constants' | 'carry' | 'past' | 'rows')[];
   /** Per buffer; -1: at load time only. */
   readonly arenaOf: readonly number[];
+  /** Operations per row of the step that takes most: what a dispatch may be long by. */
+  readonly work: number;
   /** Of each kernel its entry point, the arenas that this binds from binding 2 on, and whether it reads the lengths. */
   readonly entries: Readonly<Record<string, { readonly entry: string; readonly arenas: readonly number[]; readonly lengths: boolean }>>;
 }

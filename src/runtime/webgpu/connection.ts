@@ -1,0 +1,110 @@
+/** One GPU device while it lasts: whatever waits on it also waits for its loss, and memory that can't be had is an error with a name. */
+import { failure, reason } from '../errors.js';
+import { usage, type Gpu, type GpuBuffer, type GpuDevice } from './gpu.js';
+
+export interface DeviceWish {
+  /** Where adapters come from, or a device of the user's. */
+  readonly gpu: Gpu | undefined;
+  readonly device: GpuDevice | undefined;
+}
+
+/** @throws LoadError SSM5207 where there is no adapter or it gives no device. */
+export async function connect(wish: DeviceWish): Promise<Connection> {
+  if (wish.device) return new Connection(wish.device, describe(wish.device.adapterInfo), false);
+  const no = (why: string, cause?: unknown): Error => failure('SSM5207', { device: 'webgpu', why }, cause);
+  if (!wish.gpu) throw no('there is no navigator.gpu, and none was given as `gpu`');
+  try {
+    // An adapter can be null although navigator.gpu exists.
+    const adapter = await wish.gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (!adapter) throw new Error('no adapter: the browser has WebGPU, but no graphics device that it can use');
+    return new Connection(await adapter.requestDevice(), describe(adapter.info), true);
+  } catch (error) {
+    throw no(reason(error), error);
+  }
+}
+function describe(info: { readonly vendor?: string; readonly architecture?: string; readonly description?: string } | undefined): string {
+  return [info?.vendor, info?.architecture, info?.description].filter((x) => x !== undefined && x !== '').join(' ') || 'unnamed';
+}
+
+export class Connection {
+  readonly device: GpuDevice;
+  readonly adapter: string;
+  readonly #ours: boolean;
+  readonly #buffers = new Set<GpuBuffer>();
+  readonly #lost: Promise<never>;
+  readonly #listener: (event: { readonly error: { readonly message: string } }) => void;
+  isLost = false;
+  /** What the device complained of outside of any scope. */
+  #complaint: string | undefined;
+  bytes = 0;
+
+  constructor(device: GpuDevice, adapter: string, ours: boolean) {
+    this.device = device;
+    this.adapter = adapter;
+    this.#ours = ours;
+    this.#lost = device.lost.then((info) => {
+      this.isLost = true;
+      throw failure('SSM5501', { why: info.message || info.reason || 'no reason given' });
+    });
+    // Nobody may be waiting when it happens.
+    this.#lost.catch(() => undefined);
+    this.#listener = (event) => { this.#complaint ??= event.error.message; };
+    device.addEventListener?.('uncapturederror', this.#listener);
+  }
+  /** Waits for the work, or for the device's loss. @throws DeviceError SSM5501. */
+  async wait<T>(work: Promise<T>): Promise<T> {
+    // A lost device may reject what is waited for in words of its own, just before it says that it is lost.
+    const done = work.catch(async (error: unknown) => {
+      await Promise.race([this.#lost, new Promise((resolve) => { setTimeout(resolve, 0); })]);
+      throw error;
+    });
+    const result = await Promise.race([done, this.#lost]);
+    if (this.isLost) await this.#lost;
+    return result;
+  }
+  /** Runs `work` under error scopes. @throws DeviceError SSM5501, SSM5502, SSM5503. */
+  async scoped<T>(name: string, bytes: number, work: () => T | Promise<T>): Promise<T> {
+    const { device } = this;
+    device.pushErrorScope('validation');
+    device.pushErrorScope('internal');
+    device.pushErrorScope('out-of-memory');
+    const pop = (): Promise<({ readonly message: string } | null)[]> => this.wait(Promise.all([device.popErrorScope(), device.popErrorScope(), device.popErrorScope()]));
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      // The scopes must not stay open; the first error is the one to tell.
+      await pop().catch(() => undefined);
+      throw error;
+    }
+    const [memory, internal, validation] = await pop();
+    if (memory) throw failure('SSM5502', { name, bytes });
+    const complaint = internal?.message ?? validation?.message ?? this.#complaint;
+    this.#complaint = undefined;
+    if (complaint !== undefined) throw failure('SSM5503', { why: complaint });
+    return result;
+  }
+  /** A buffer that `dispose` frees. @throws DeviceError SSM5502 with the name of what is largest in it. */
+  async buffer(name: string, bytes: number, use: number): Promise<GpuBuffer> {
+    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    if (size > this.device.limits.maxBufferSize) throw failure('SSM5502', { name, bytes });
+    const made = await this.scoped(name, bytes, () => this.device.createBuffer({ size, usage: use, label: name }));
+    this.#buffers.add(made);
+    this.bytes += size;
+    return made;
+  }
+  storage(name: string, bytes: number): Promise<GpuBuffer> {
+    return this.buffer(name, bytes, usage.storage | usage.copySource | usage.copyTarget);
+  }
+  free(buffer: GpuBuffer): void {
+    if (!this.#buffers.delete(buffer)) return;
+    this.bytes -= buffer.size;
+    buffer.destroy();
+  }
+  /** Frees its buffers, and the device if it is ours. */
+  dispose(): void {
+    for (const b of [...this.#buffers]) this.free(b);
+    this.device.removeEventListener?.('uncapturederror', this.#listener);
+    if (this.#ours && !this.isLost) this.device.destroy();
+  }
+}

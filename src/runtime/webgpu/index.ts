@@ -1,0 +1,188 @@
+/**
+ * WebGPU: loaded by a generated module when it is tried. A device may be lost at any time (a driver reset, a laptop that changes its
+ * graphics card): the call at hand fails with a typed error, the next one takes a new device and carries on.
+ */
+import { failure, reason, SsmcError } from '../errors.js';
+import { fetchBytes, type UrlLike } from '../files.js';
+import { computeConstants, type OpenWeights } from '../load.js';
+import type { GpuPlan, Manifest } from '../manifest.js';
+import type { DeviceSource, LoadOptions } from '../model.js';
+import type { Job, Runner, Sequence } from '../runner.js';
+import { readModule, type ModuleSource } from '../wasm-runner.js';
+import { connect, type DeviceWish } from './connection.js';
+import type { Frame } from './frame.js';
+import type { Gpu, GpuDevice } from './gpu.js';
+import { Session, stateBytes, type SessionOf } from './session.js';
+
+export type { Gpu, GpuAdapter, GpuDevice } from './gpu.js';
+
+/** What the compiler wrote for WebGPU: text, or where it is. */
+export interface WebgpuSource {
+  readonly manifest: Manifest | string | UrlLike;
+  readonly wgsl: { readonly text: string } | string | UrlLike;
+  /** The load-time kernels, which run on the host. */
+  readonly load: ModuleSource;
+}
+const TRIES = 3;
+
+/** The device of a generated module. */
+export function webgpu(source: WebgpuSource): DeviceSource {
+  return {
+    name: 'webgpu',
+    load: async (weights, options) => {
+      const wish = wishOf(options);
+      // Most machines that can't use it have no adapter: that is known before anything is fetched.
+      const connection = await connect(wish);
+      try {
+        const of = await prepare(source, weights);
+        return new WebgpuRunner(of, wish, await Session.open(connection, of));
+      } catch (error) {
+        connection.dispose();
+        if (error instanceof SsmcError && error.code.startsWith('SSM50')) throw error;
+        throw failure('SSM5207', { device: 'webgpu', why: reason(error) }, error);
+      }
+    },
+  };
+}
+function wishOf(options: LoadOptions): DeviceWish {
+  const given = typeof options.device === 'object' ? (options.device as GpuDevice) : undefined;
+  const gpu = (options.gpu ?? (globalThis as { navigator?: { gpu?: unknown } }).navigator?.gpu) as Gpu | undefined;
+  return { device: given, gpu };
+}
+async function prepare(source: WebgpuSource, weights: OpenWeights): Promise<SessionOf> {
+  const text = async (from: string | UrlLike): Promise<string> => {
+    try {
+      return new TextDecoder().decode(await fetchBytes(from));
+    } catch (error) {
+      throw failure('SSM5201', { from: `\`${typeof from === 'string' ? from : from.href}\``, why: reason(error) }, error);
+    }
+  };
+  const isAddress = (x: object | string): x is string | UrlLike => typeof x === 'string' || 'href' in x;
+  const manifest = isAddress(source.manifest) ? (JSON.parse(await text(source.manifest)) as Manifest) : source.manifest;
+  const { gpu: plan } = manifest;
+  if (manifest.format !== 1 || !plan) throw failure('SSM5203', { why: 'it is not one of a GPU model of format 1' });
+  const wgsl = isAddress(source.wgsl) ? await text(source.wgsl) : source.wgsl.text;
+  const constants = computeConstants(manifest, await readModule(source.load), weights);
+  return { manifest, plan, wgsl, constants };
+}
+
+class WebgpuRunner implements Runner {
+  readonly of: SessionOf & { readonly plan: GpuPlan };
+  readonly #wish: DeviceWish;
+  #session: Session;
+  #last: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  constructor(of: SessionOf, wish: DeviceWish, session: Session) {
+    this.of = of;
+    this.#wish = wish;
+    this.#session = session;
+  }
+  get device(): Runner['device'] {
+    return { name: 'webgpu', adapter: this.#session.connection.adapter };
+  }
+  get bytes(): number {
+    return this.#session.connection.bytes;
+  }
+  /** One call at a time: frames and the buffer that outputs are read through are shared. */
+  exclusive<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const mine = this.#last.then(async () => work(await this.#live()));
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+  /** The session, or a new one where its device is gone. @throws DeviceError SSM5504 after three tries. */
+  async #live(): Promise<Session> {
+    if (!this.#session.connection.isLost) return this.#session;
+    this.#session.dispose();
+    // A lost device of the user's can't be made anew by us.
+    if (this.#wish.device) throw failure('SSM5504', { tries: 0, why: 'the device that was handed in is lost' });
+    let why = '';
+    for (let k = 0; k < TRIES && !this.#disposed; k++) {
+      try {
+        const connection = await connect(this.#wish);
+        this.#session = await Session.open(connection, this.of);
+        return this.#session;
+      } catch (error) {
+        why = reason(error);
+      }
+    }
+    throw failure('SSM5504', { tries: TRIES, why });
+  }
+  run(job: Job): Promise<void> {
+    return this.exclusive((session) => session.run(job));
+  }
+  sequence(batch: number): Sequence {
+    return new WebgpuSequence(this, batch);
+  }
+  dispose(): void {
+    this.#disposed = true;
+    this.#session.dispose();
+  }
+}
+
+/** Its state stays on the GPU; a copy of it, as of the last push that succeeded, is what `save` gives and a new device begins with. */
+class WebgpuSequence implements Sequence {
+  readonly #runner: WebgpuRunner;
+  readonly #batch: number;
+  #frame: { readonly frame: Frame; readonly session: Session } | undefined;
+  #state: Uint8Array | undefined;
+  steps = 0;
+  started = false;
+
+  constructor(runner: WebgpuRunner, batch: number) {
+    this.#runner = runner;
+    this.#batch = batch;
+  }
+  get keptBytes(): number {
+    return stateBytes(this.#runner.of.manifest, this.#runner.of.plan, this.#batch);
+  }
+  push(job: Job): Promise<void> {
+    return this.#runner.exclusive(async (session) => {
+      try {
+        const frame = await this.#ready(session, job.time);
+        await session.steps(frame, job, { from: 0, count: this.#batch }, job.time, !this.started);
+        this.#state = await session.keep(frame);
+      } catch (error) {
+        // What the GPU holds now is not the state before this push.
+        this.#drop();
+        throw error;
+      }
+      this.started = true;
+      this.steps += job.time;
+    });
+  }
+  async #ready(session: Session, time: number): Promise<Frame> {
+    const known = this.#frame;
+    if (known && known.session === session && known.frame.capacity >= Math.min(time, MOST_STEPS)) return known.frame;
+    this.#drop();
+    const frame = await session.frame(this.#batch, Math.min(time, MOST_STEPS));
+    if (this.#state) session.restore(frame, this.#state);
+    this.#frame = { frame, session };
+    return frame;
+  }
+  #drop(): void {
+    const known = this.#frame;
+    this.#frame = undefined;
+    if (known && !known.session.connection.isLost) known.frame.dispose();
+  }
+  save(): Uint8Array {
+    return this.#state ?? new Uint8Array(this.keptBytes);
+  }
+  restore(state: Uint8Array, steps: number, started: boolean): void {
+    this.#drop();
+    this.#state = state.slice();
+    this.steps = steps;
+    this.started = started;
+  }
+  reset(): void {
+    this.#drop();
+    this.#state = undefined;
+    this.started = false;
+    this.steps = 0;
+  }
+  dispose(): void {
+    this.reset();
+  }
+}
+/** Steps that a stream's frame holds at most: a longer push is cut. */
+const MOST_STEPS = 256;
