@@ -19,8 +19,8 @@ export interface Disagreement {
 }
 export const TOLERANCE = 1e-5;
 
-export function compileText(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto'): ReturnType<typeof compile> {
-  return compile('spec.ssm', { std, read: (p) => (p === 'spec.ssm' ? text : undefined) }, { specHash: '', strategy });
+export function compileText(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto', webgpu = false): ReturnType<typeof compile> {
+  return compile('spec.ssm', { std, read: (p) => (p === 'spec.ssm' ? text : undefined) }, { specHash: '', strategy, webgpu });
 }
 export function randomInputs(program: Program, batch: number, steps: number, seed: number): Map<string, Doubles> {
   const random = new Random(seed, 'inputs');
@@ -30,12 +30,16 @@ export function randomInputs(program: Program, batch: number, steps: number, see
   })));
 }
 
-/** Where wasm and the interpreter differ by more than the tolerance. Throws where something fails. */
-export async function disagreements(text: string, seed: number): Promise<{ found: Disagreement[]; strategies: string[]; worst: number }> {
-  const found: Disagreement[] = [];
-  const strategies: string[] = [];
-  let worst = 0;
-  const first = compileText(text);
+/** A program with the weights, inputs and lengths that a seed makes for it, and what the interpreter says of them. */
+export interface Problem {
+  readonly module: CompiledModule;
+  readonly weights: ReadonlyMap<string, Doubles>;
+  readonly inputs: ReadonlyMap<string, Doubles>;
+  readonly lengths: readonly number[] | undefined;
+  readonly reference: ReadonlyMap<string, Doubles>;
+}
+/** Throws where the text does not compile. */
+export function problem(first: ReturnType<typeof compile>, seed: number): Problem {
   if (!first.program || !first.module) throw new Error(first.diagnostics.filter((d) => d.severity === 'error').map((d) => `${d.code} ${d.text}`).join('\n'));
   const weights = new Map([...initialise(first.program, seed)].map(([n, t]) => [n, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));
   const random = new Random(seed, 'sizes');
@@ -43,20 +47,34 @@ export async function disagreements(text: string, seed: number): Promise<{ found
   const steps = [1, 2, 3, 7, 17, 70, 130][random.integer(0, 6)] as number;
   const inputs = randomInputs(first.program, batch, steps, seed);
   const lengths = random.uniform() < 0.5 ? Array.from({ length: batch }, () => random.integer(1, steps)) : undefined;
-  const reference = interpret(first.program, weights, inputs, lengths ? { lengths } : {}).outputs;
+  return { module: first.module, weights, inputs, lengths, reference: interpret(first.program, weights, inputs, lengths ? { lengths } : {}).outputs };
+}
+/** Each output's error beside the reference. */
+export function errors(reference: ReadonlyMap<string, Doubles>, out: ReadonlyMap<string, { data: Float32Array }>): { output: string; error: number }[] {
+  return [...reference].map(([output, t]) => {
+    // An output that is 0 but for float64's own rounding has no size of its own to be measured by.
+    const zero = t.data.every((v) => Math.abs(v) < 1e-12);
+    const y = out.get(output)?.data ?? new Float32Array();
+    return { output, error: zero ? Math.max(...y.map(Math.abs)) : normwise(y, t.data) };
+  });
+}
+
+/** Where wasm and the interpreter differ by more than the tolerance. Throws where something fails. */
+export async function disagreements(text: string, seed: number): Promise<{ found: Disagreement[]; strategies: string[]; worst: number }> {
+  const found: Disagreement[] = [];
+  const strategies: string[] = [];
+  let worst = 0;
+  const first = compileText(text);
+  const { module: whole, weights, inputs, lengths, reference } = problem(first, seed);
   const compare = (strategy: string, out: ReadonlyMap<string, { data: Float32Array }>): void => {
     strategies.push(strategy);
-    for (const [output, t] of reference) {
-      // An output that is 0 but for float64's own rounding has no size of its own to be measured by.
-      const zero = t.data.every((v) => Math.abs(v) < 1e-12);
-      const y = out.get(output)?.data ?? new Float32Array();
-      const error = zero ? Math.max(...y.map(Math.abs)) : normwise(y, t.data);
+    for (const { output, error } of errors(reference, out)) {
       worst = Math.max(worst, error);
       if (!(error <= TOLERANCE)) found.push({ strategy, output, error });
     }
   };
   for (const strategy of ['auto', 'serial', 'chunked', 'step'] as const) {
-    const { module } = strategy === 'auto' ? first : compileText(text, strategy);
+    const module = strategy === 'auto' ? whole : compileText(text, strategy).module;
     if (!module) continue;
     const model = await loadModel(module.manifest, { wasm: module.wasm as Uint8Array }, { weights: Object.fromEntries(weights) });
     compare(strategy, await runModel(model, inputs, lengths));

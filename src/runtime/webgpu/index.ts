@@ -5,9 +5,10 @@
 import { failure, reason, SsmcError } from '../errors.js';
 import { fetchBytes, type UrlLike } from '../files.js';
 import { computeConstants, type OpenWeights } from '../load.js';
-import type { GpuPlan, Manifest } from '../manifest.js';
+import type { GpuPlan, Manifest, TensorSpec } from '../manifest.js';
 import type { DeviceSource, LoadOptions } from '../model.js';
 import type { Job, Runner, Sequence } from '../runner.js';
+import type { Bound } from '../tensors.js';
 import { readModule, type ModuleSource } from '../wasm-runner.js';
 import { connect, type DeviceWish } from './connection.js';
 import type { Frame } from './frame.js';
@@ -109,7 +110,13 @@ class WebgpuRunner implements Runner {
     throw failure('SSM5504', { tries: TRIES, why });
   }
   run(job: Job): Promise<void> {
-    return this.exclusive((session) => session.run(job));
+    return this.exclusive((session) => session.run(this.placed(job)));
+  }
+  /** The tensors with their places on this device: they came with those of the model's own manifest. */
+  placed(job: Job): Job {
+    const { inputs, outputs } = this.of.manifest;
+    const own = (specs: readonly TensorSpec[], bound: readonly Bound[]): Bound[] => bound.map(({ data }, k) => ({ data, spec: specs[k] as TensorSpec }));
+    return { ...job, inputs: own(inputs, job.inputs), outputs: own(outputs, job.outputs) };
   }
   sequence(batch: number): Sequence {
     return new WebgpuSequence(this, batch);
@@ -140,7 +147,7 @@ class WebgpuSequence implements Sequence {
     return this.#runner.exclusive(async (session) => {
       try {
         const frame = await this.#ready(session, job.time);
-        await session.steps(frame, job, { from: 0, count: this.#batch }, job.time, !this.started);
+        await session.steps(frame, this.#runner.placed(job), { from: 0, count: this.#batch }, job.time, !this.started);
         this.#state = await session.keep(frame);
       } catch (error) {
         // What the GPU holds now is not the state before this push.

@@ -99,16 +99,19 @@ export class Session {
         await this.#readBack(pending.splice(0), rows, job, used);
         used = 0;
       }
-      await this.#ensureRead(used + bytes);
+      if (used === 0) await this.#ensureRead(Math.max(bytes, Math.min(READ_BYTES, job.outputs.reduce((n, o) => n + this.#readBytes(o, rows.count, time - at), 0))));
       const began = performance.now();
       await this.connection.scoped(manifest.model, 0, () => {
+        if (begin && !started) {
+          // Before anything is written there: what is written comes before what is only recorded.
+          const clearing = device.createCommandEncoder();
+          frame.clear(clearing);
+          device.queue.submit([clearing.finish()]);
+        }
         frame.prepare(steps, lengths);
         for (const bound of job.inputs) if (bound.spec.time ? true : !started) this.#write(frame, bound, rows, job, at, steps, lengths);
         const encoder = device.createCommandEncoder();
-        if (!started) {
-          if (begin) frame.clear(encoder);
-          frame.record(encoder, manifest.begin, steps);
-        }
+        if (!started) frame.record(encoder, manifest.begin, steps);
         frame.record(encoder, manifest.step, steps);
         if (last) frame.record(encoder, manifest.finish, steps);
         for (const bound of timed) {
@@ -170,17 +173,9 @@ export class Session {
   }
   async #ensureRead(bytes: number): Promise<void> {
     if (this.#read && this.#read.size >= bytes) return;
-    const old = this.#read;
-    const grown = Math.max(bytes, Math.min(READ_BYTES, 2 * (old?.size ?? 0)), 1024);
-    const made = await this.connection.buffer('outputs', grown, usage.mapRead | usage.copyTarget);
-    if (old) {
-      // What earlier tiles copied there is still to be read.
-      const encoder = this.connection.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(old, 0, made, 0, old.size);
-      this.connection.device.queue.submit([encoder.finish()]);
-      this.connection.free(old);
-    }
-    this.#read = made;
+    if (this.#read) this.connection.free(this.#read);
+    this.#read = undefined;
+    this.#read = await this.connection.buffer('outputs', Math.max(bytes, 1024), usage.mapRead | usage.copyTarget);
   }
   async #readBack(readings: readonly Reading[], rows: Rows, job: Job, bytes: number): Promise<void> {
     const floats = await this.#map(bytes);
