@@ -18,7 +18,7 @@ it('refuses names that it does not know, and odd rounds', async () => {
   expect(await bench('scan', '--rounds', '0')).toMatchObject({ code: 2 });
 });
 it('prints sizes for people and as JSON', async () => {
-  expect((await bench('size')).out).toMatch(/mex module, code and WebAssembly +\d/);
+  expect((await bench('size')).out).toMatch(/mex module, code, WebAssembly and the runtime it uses +\d/);
   const { results } = JSON.parse((await bench('size', '--json')).out) as { results: { figures: { name: string; value: number }[] }[] };
   expect(results[0]?.figures.find((f) => f.name === 'of which WebAssembly')?.value).toBeGreaterThan(1);
 });
