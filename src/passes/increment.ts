@@ -1,6 +1,6 @@
 /**
  * First-order recurrences in increment form: s' = s + ((a − 1)·s + f). The rounding of a near 1 is a systematic error of 2^-25 a step; the
- * increment is rounded relative to itself. Exact in real arithmetic.
+ * increment is rounded relative to itself. Exact in real arithmetic, and of complex states as of real ones.
  *
  * A collapsed chain s = Σ v_m h_m with Σ v_m = 1 and h_m = a_m·s' + f_m becomes h_m = s' + g_m, g_m = (a_m − 1)·s' + f_m, s = s' + Σ v_m g_m.
  */
@@ -17,7 +17,7 @@ export const increment: Pass = {
     const defs: Definition[] = [...program.definitions];
     const loaded = loadTimeDefinitions(program);
     for (const d of program.definitions) {
-      if (d.kind !== 'equation' || !d.state || d.type !== 'real') continue;
+      if (d.kind !== 'equation' || !d.state) continue;
       const own = linear(d.body, d.id, d.indices, program, loaded, b);
       if (own) {
         defs[d.id] = { ...d, body: b.binary('add', own.state, own.change) };
@@ -59,7 +59,6 @@ function readsState(e: Expr, state: DefinitionId): boolean {
   return found;
 }
 function lessOne(a: Expr, program: Program, loaded: ReadonlySet<DefinitionId>, b: Builder): Expr | undefined {
-  if (a.type !== 'real') return undefined;
   if (a.kind === 'unary' && a.op === 'exp') return b.unary('expm1', a.arg);
   if (a.kind === 'read' && !loaded.has(a.def) && a.time?.constant === 0 && a.time.terms.length === 0) {
     const d = program.definitions[a.def] as Definition;
@@ -83,7 +82,7 @@ function collapsed(defs: Definition[], s: Equation, program: Program, loaded: Re
   const weights = [...outside.filter((f) => f !== sum), ...inside.filter((f) => f !== read)];
   if (!sumsToOne(weights, sum.over as Index, program, b)) return;
   const h = defs[read.def] as Definition;
-  if (h.kind !== 'equation' || h.state || h.type !== 'real') return;
+  if (h.kind !== 'equation' || h.state) return;
   const step = linear(h.body, s.id, undefined, program, loaded, b);
   if (!step || step.state.kind !== 'read') return;
   // h must read s where s reads h: at the same element.
@@ -93,14 +92,14 @@ function collapsed(defs: Definition[], s: Equation, program: Program, loaded: Re
   const id = defs.length as DefinitionId;
   const own = h.indices.map((i) => b.newIndex(i.name, i.axis));
   const image = new Map<Index, Index>(h.indices.map((i, k) => [i, own[k] as Index]));
-  const g = b.read(id, 'real', h.indices.map((i) => affineOf(i)), { constant: 0, terms: [] });
+  const g = b.read(id, h.type, h.indices.map((i) => affineOf(i)), { constant: 0, terms: [] });
   defs.push({
-    kind: 'equation', id, name: `${h.name}#increment`, time: true, indices: own, type: 'real', span: h.span,
+    kind: 'equation', id, name: `${h.name}#increment`, time: true, indices: own, type: h.type, span: h.span,
     body: substitute(b, step.change, (i) => { const x = image.get(i); return x && affineOf(x); }),
   });
   defs[h.id] = { ...h, body: b.binary('add', step.state, g) };
-  const last = b.read(s.id, 'real', s.indices.map((i) => affineOf(i)), step.state.time);
-  const changes = mapExpr(b, s.body, (e) => (e === read ? b.read(id, 'real', read.at, read.time) : e));
+  const last = b.read(s.id, s.type, s.indices.map((i) => affineOf(i)), step.state.time);
+  const changes = mapExpr(b, s.body, (e) => (e === read ? b.read(id, h.type, read.at, read.time) : e));
   defs[s.id] = { ...s, body: b.binary('add', last, changes) };
 }
 /** Constants that sum to 1 over the axis, or a softmax along it. */

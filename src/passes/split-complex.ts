@@ -170,6 +170,16 @@ class Splitter {
         const r = b.unary('exp', p.re);
         return this.#isReal(p) ? { re: r, im: zero } : { re: b.binary('mul', r, b.unary('cos', p.im)), im: b.binary('mul', r, b.unary('sin', p.im)) };
       }
+      case 'expm1': {
+        if (this.#isReal(p)) return { re: b.unary('expm1', p.re), im: zero };
+        // e^z − 1: the real part is expm1(x) cos y − 2 sin²(y/2), which keeps its digits near 0.
+        const half = b.unary('sin', b.binary('mul', b.const(0.5), p.im));
+        const turned = b.binary('mul', b.const(2), b.binary('mul', half, half));
+        return {
+          re: b.binary('sub', b.binary('mul', b.unary('expm1', p.re), b.unary('cos', p.im)), turned),
+          im: b.binary('mul', b.unary('exp', p.re), b.unary('sin', p.im)),
+        };
+      }
       default: return { re: b.unary(e.op, p.re), im: zero };
     }
   }
