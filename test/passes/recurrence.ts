@@ -62,7 +62,7 @@ export function formError(program: Program, form: AffineForm, b: Builder, weight
         for (const list of T[a] ?? []) {
           const row = list?.[t];
           const width = row ? row.length / next.length : 0;
-          for (let k = 0; k < width; k++) sum += Math.hypot(...(row?.[j * width + k] as Complex));
+          for (let k = 0; k < width; k++) sum += Math.hypot(...((row as readonly Complex[])[j * width + k] as Complex));
         }
         gain = Math.max(gain, sum);
       });

@@ -1,5 +1,5 @@
 /** Text of a random spec in the making: names that are new, axes, parameters, and the arrays that later equations may read. */
-import { Random } from '../../src/interpreter/random.js';
+import type { Random } from '../../src/interpreter/random.js';
 
 /** An array of the model: [t?, m?, axes...]. `size` is a rough bound of its values. */
 export interface Value {
