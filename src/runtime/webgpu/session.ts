@@ -5,7 +5,7 @@ import { loadLayout } from '../layout.js';
 import type { GpuPlan, Manifest } from '../manifest.js';
 import type { Job } from '../runner.js';
 import { sizeOf, type Bound } from '../tensors.js';
-import { Connection } from './connection.js';
+import type { Connection } from './connection.js';
 import { arrangement, Frame, keptBytes, largestIn } from './frame.js';
 import { MAP_READ, usage, type GpuBuffer, type GpuPipeline } from './gpu.js';
 
