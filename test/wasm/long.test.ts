@@ -61,7 +61,9 @@ describe('slow decay over 65,536 steps', () => {
   it('keeps 1e-5 in sums and means over time', async () => {
     const model = await open('model Mean {\n axis d = 5\n input x[t, d]\n output y[d] = mean(t: x[t, d])\n}');
     const next = noise(3);
+    // One channel is constant: its additions all round the same way.
     const x = filled(STEPS * 5, () => Math.fround(1 + 0.1 * next()));
+    for (let t = 0; t < STEPS; t++) x[t * 5 + 1] = 1.1;
     const want = Float64Array.from({ length: 5 }, (_, d) => { let s = 0; for (let t = 0; t < STEPS; t++) s += x[t * 5 + d] as number; return s / STEPS; });
     const error = normwise(await output(model, { x }), want);
     console.log(`mean over time: ${error.toExponential(1)}`);

@@ -55,6 +55,7 @@ export class Layout {
   readonly #buffers: BufferSpec[] = [];
   readonly #ids = new Map<string, number>();
   readonly #storage = new Map<DefinitionId, Storage>();
+  readonly #lost = new Map<string, string>();
   readonly #history = new Map<string, History>();
   readonly #historyDepth = new Map<string, number>();
   readonly #historyOf = new Map<string, { rows: string; depth: number; def: DefinitionId }>();
@@ -132,6 +133,16 @@ export class Layout {
     if (d.time) return { kind: 'rows', buffer: this.#add({ kind: 'rows', name: d.name, row: width, slot: -1 }), row: width, offset: 0, strides };
     const keeps = phase === 'begin' || this.#graph.stages.some((s) => s.accumulators.some((a) => a.def === d.id));
     return { kind: 'batch', buffer: this.#add({ kind: keeps ? 'carry' : 'batch', name: d.name, row: width }), row: width, offset: 0, strides };
+  }
+
+  /** What sums over time have rounded away so far, element for element beside them. */
+  lost(id: DefinitionId): string {
+    const sums = this.of(id);
+    const known = this.#lost.get(sums.buffer);
+    if (known !== undefined) return known;
+    const made = this.#add({ kind: 'carry', name: `${sums.buffer}#lost`, row: sums.row });
+    this.#lost.set(sums.buffer, made);
+    return made;
   }
 
   history(id: DefinitionId): History {

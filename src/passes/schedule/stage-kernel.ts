@@ -39,6 +39,15 @@ export function beginKernel(stage: Stage, entry: string, layout: Layout, machine
   return kernel.body.length > 0 ? kernel : undefined;
 }
 
+/** The register of a reduction over time, and of a sum what its last addition rounded away. */
+interface OpenAccumulator {
+  readonly name: string;
+  readonly lost?: string;
+  readonly item: Item;
+  readonly op: string;
+  readonly vector: number;
+}
+
 class StageKernel {
   readonly #stage: Stage;
   readonly #layout: Layout;
@@ -76,7 +85,10 @@ class StageKernel {
     }
     const products = part.kind === 'summary' ? part.step.products : [];
     for (const q of products) written.add(this.#product(q).buffer);
-    for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
+    for (const a of stage.accumulators) {
+      written.add(layout.of(a.def).buffer);
+      if (a.op === 'sum') written.add(layout.lost(a.def));
+    }
     this.#w = new Writer(written, ['$R', '$B', '$T', '$t0']);
     this.#x = new Expressions({
       writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: this.#shape.laneLoops, unroll: this.#load ? 1 : UNROLL,
@@ -426,7 +438,7 @@ class StageKernel {
       inner: item.inner, body: item.body, env: e, sink: (v, at) => this.#storeItem(item, v, at),
     })));
   }
-  #stepBody(env: Env, accumulators: readonly { name: string; item: Item; op: string; vector: number }[]): void {
+  #stepBody(env: Env, accumulators: readonly OpenAccumulator[]): void {
     const kept = new Map(this.#stage.states.map((s) => [s.def, s]));
     const copies = this.#copies(env);
     const stores = (item: Item): boolean => this.#part.kind !== 'summary' && this.#stage.stored.has(item.def);
@@ -444,23 +456,46 @@ class StageKernel {
     for (const a of accumulators) {
       const copy = copies[a.vector] as Env;
       tasks.push({ inner: [], body: a.item.body, env: copy, sink: (v) => {
-        const old: Value = { kind: 'reg', name: a.name };
-        this.#w.set(a.name, a.op === 'last' ? v : { kind: 'binary', op: a.op === 'sum' ? 'add' : (a.op as 'max' | 'min'), left: old, right: v });
+        if (a.lost) this.#addTo(a.name, a.lost, v);
+        else this.#w.set(a.name, a.op === 'max' || a.op === 'min' ? { kind: 'binary', op: a.op, left: { kind: 'reg', name: a.name }, right: v } : v);
       } });
     }
     this.#x.run(tasks);
     for (const s of this.#stage.states) if (!s.inPlace) this.#advance(s, env);
   }
-  #openAccumulators(env: Env): { name: string; item: Item; op: string; vector: number }[] {
+  /**
+   * Kahan's sum: what an addition rounds away is taken into the next. A plain sum of many steps loses more than a model may. What isn't
+   * finite has lost nothing.
+   */
+  #addTo(sum: string, lost: string, v: Value): void {
+    const w = this.#w;
+    // Named here, not by `let`: what reads a variable must not leave the loop that sets it.
+    const binary = (op: 'add' | 'sub', left: Value, right: Value): Value => ({ kind: 'reg', name: w.variable('sum', { kind: 'binary', op, left, right }) });
+    const before: Value = { kind: 'reg', name: sum };
+    const add = binary('sub', v, { kind: 'reg', name: lost });
+    const after = binary('add', before, add);
+    const over = binary('sub', binary('sub', after, before), add);
+    w.set(lost, { kind: 'select', cond: { kind: 'binary', op: 'lt', left: { kind: 'unary', op: 'abs', arg: over }, right: num(Infinity) }, then: over, else: num(0) });
+    w.set(sum, after);
+  }
+  #openAccumulators(env: Env): OpenAccumulator[] {
     return this.#copies(env).flatMap((e, vector) => this.#stage.accumulators.map((a) => {
       const item = this.#items.get(a.def) as Item;
       const { at, lane, buffer } = this.#target(item, e);
       this.#touch(buffer, 'read');
-      return { name: this.#w.variable('acc', { kind: 'load', buffer, at, access: lane === 1 ? 'vector' : 'uniform' }), item, op: a.op, vector };
+      const load = (from: string): Value => ({ kind: 'load', buffer: from, at, access: lane === 1 ? 'vector' : 'uniform' });
+      const open = { name: this.#w.variable('acc', load(buffer)), item, op: a.op, vector };
+      return a.op === 'sum' ? { ...open, lost: this.#w.variable('lost', load(this.#touch(this.#layout.lost(a.def), 'read'))) } : open;
     }));
   }
-  #closeAccumulators(env: Env, accumulators: readonly { name: string; item: Item; vector: number }[]): void {
-    for (const a of accumulators) this.#storeItem(a.item, { kind: 'reg', name: a.name }, this.#copies(env)[a.vector] as Env);
+  #closeAccumulators(env: Env, accumulators: readonly OpenAccumulator[]): void {
+    for (const a of accumulators) {
+      const copy = this.#copies(env)[a.vector] as Env;
+      this.#storeItem(a.item, { kind: 'reg', name: a.name }, copy);
+      if (!a.lost) continue;
+      const { at, lane } = this.#target(a.item, copy);
+      this.#w.store(this.#touch(this.#layout.lost(a.item.def), 'write'), at, { kind: 'reg', name: a.lost }, lane === 1 ? 'vector' : 'one');
+    }
   }
   #target(item: Item, env: Env): { buffer: string; at: Int; lane: number } {
     const s = this.#layout.of(item.def);
