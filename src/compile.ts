@@ -25,6 +25,7 @@ import { loadLayout, memoryLimit, runLayout } from './runtime/layout.js';
 import { version } from './version.js';
 import { wasm } from '../targets/wasm/index.js';
 import { wgsl } from '../targets/wgsl/index.js';
+import { overLimit } from '../targets/wgsl/limits.js';
 
 export type { SourceHost } from './check/index.js';
 
@@ -54,8 +55,8 @@ export interface CompileOptions {
   readonly relaxed?: boolean;
   /** A recurrence that may grow without bound is an error. */
   readonly denyUnstable?: boolean;
-  /** Also kernels for WebGPU. */
-  readonly webgpu?: boolean;
+  /** Also kernels for WebGPU; `where-it-fits`: a model beyond its limits goes without, with a warning. */
+  readonly webgpu?: boolean | 'where-it-fits';
   /** Where the elements of each stored tensor lie: sharpens the stability bounds. */
   readonly weights?: Pick<ReadonlyMap<string, Interval>, 'get'>;
   /** Sees the program before the first pass ('check') and after each. */
@@ -110,11 +111,13 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
   checkMemory(manifest, program, diagnostics);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
+  const webgpu = options.webgpu ? compileWebgpu(graph, builder, options, workOf(scheduled), diagnostics) : undefined;
+  if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const module: CompiledModule = {
     manifest,
     wasm: wasm.emit(scheduled.kernels, { relaxed: false }),
     ...(options.relaxed ? { relaxed: wasm.emit(scheduled.kernels, { relaxed: true }) } : {}),
-    ...(options.webgpu ? { webgpu: compileWebgpu(graph, builder, options, workOf(scheduled)) } : {}),
+    ...(webgpu ? { webgpu } : {}),
     kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled, stability, recurrences,
   };
   return { diagnostics: diagnostics.list, program, builder, module };
@@ -129,11 +132,18 @@ function workOf(scheduled: Schedule): number {
   });
   return Math.ceil(Math.max(1, ...rows));
 }
-function compileWebgpu(graph: StageGraph, builder: Builder, options: CompileOptions, work: number): WebgpuModule {
+function compileWebgpu(graph: StageGraph, builder: Builder, options: CompileOptions, work: number, diagnostics: Diagnostics): WebgpuModule | undefined {
   const scheduled = schedule(graph, wgsl.caps, builder);
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
   const pasts = new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : [])));
   const module = wgsl.emit(scheduled.kernels, scheduled.buffers, pasts);
+  const excess = overLimit(scheduled.kernels, scheduled.buffers, module);
+  if (excess) {
+    const first = graph.program.definitions[0];
+    const say = options.webgpu === 'where-it-fits' ? 'warning' as const : 'error' as const;
+    diagnostics[say]('SSM4201', first?.span ?? { file: '', start: 0, end: 0 }, excess);
+    return undefined;
+  }
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
   return {
     manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries) } },

@@ -10,6 +10,8 @@ export interface GenerateOptions {
   /** File names of the WebAssembly modules, beside the generated one. */
   readonly wasm: string;
   readonly relaxed?: string;
+  /** File names of what WebGPU is given, where the model was compiled for it. */
+  readonly webgpu?: { readonly manifest: string; readonly wgsl: string; readonly load: string };
   /** TypeScript instead of JavaScript and its declarations. */
   readonly typescript?: boolean;
 }
@@ -52,7 +54,13 @@ function write(file: SourceFile, manifest: Manifest, name: string, options: Gene
   const cls = file.addClass({ name, isExported: true, docs: doc(manifest.model) });
   cls.addProperty({ name: '#model', type: 'Model', isReadonly: true });
   cls.addConstructor({ scope: Scope.Private, parameters: [{ name: 'model', type: 'Model' }], statements: 'this.#model = model;' });
-  const modules = [`wasm: new URL(${JSON.stringify(`./${options.wasm}`)}, ${HERE})`, ...(options.relaxed === undefined ? [] : [`relaxed: new URL(${JSON.stringify(`./${options.relaxed}`)}, ${HERE})`])];
+  const at = (file: string): string => `new URL(${JSON.stringify(`./${file}`)}, ${HERE})`;
+  const { webgpu } = options;
+  const modules = [
+    `wasm: ${at(options.wasm)}`, ...(options.relaxed === undefined ? [] : [`relaxed: ${at(options.relaxed)}`]),
+    // Fetched only where it is tried.
+    ...(webgpu ? [`devices: [{ name: "webgpu", load: async (...given) => (await import("ssmc/runtime/webgpu")).webgpu({ manifest: ${at(webgpu.manifest)}, wgsl: ${at(webgpu.wgsl)}, load: ${at(webgpu.load)} }).load(...given) }]`] : []),
+  ];
   cls.addMethod({
     name: 'load', isStatic: true, isAsync: true, parameters: [{ name: 'options', type: 'LoadOptions', initializer: '{}' }], returnType: `Promise<${name}>`,
     docs: doc('Loads the kernels and binds the weights. Throws a WeightsError or LoadError.'),

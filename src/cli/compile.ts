@@ -13,7 +13,7 @@ export const compileCommand: Command = {
   help: 'Compiles a spec to kernels and a typed module around them. The folder is replaced all or nothing.',
   options: {
     out: { type: 'string', short: 'o', value: 'DIR', help: 'where to write (default: gen beside the spec)' },
-    target: { type: 'string', value: 'NAME', help: 'wasm (default)', choices: ['wasm'] },
+    target: { type: 'string', multiple: true, value: 'NAME', help: 'wasm, and wgsl for WebGPU beside it (default: both)', choices: ['wasm', 'wgsl'] },
     relaxed: { type: 'boolean', help: 'add a relaxed-SIMD build, taken at load where the engine has it' },
     ts: { type: 'boolean', help: 'write TypeScript instead of JavaScript and declarations' },
     watch: { type: 'boolean', help: 'compile again when the spec or what it imports changes' },
@@ -28,7 +28,9 @@ export const compileCommand: Command = {
 };
 
 function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): number {
-  const built = build(args, io, { relaxed: args.flag('relaxed'), bounds: true, ...(onOpen ? { onOpen } : {}) });
+  const targets = args.texts('target');
+  const webgpu = targets.length === 0 ? 'where-it-fits' : targets.includes('wgsl');
+  const built = build(args, io, { relaxed: args.flag('relaxed'), bounds: true, webgpu, ...(onOpen ? { onOpen } : {}) });
   if (!built) return 1;
   const folder = resolve(io.cwd, args.text('out') ?? join(dirname(args.spec()), 'gen'));
   const { output, base } = outputOf(built, args.flag('ts'));
@@ -39,18 +41,26 @@ function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): numbe
     else if (!current) io.err(`${folder} is stale: run \`ssmc compile\`\n`);
     return current ? 0 : 1;
   }
-  writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed)?\\.[0-9a-f]{8}\\.wasm$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
+  writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed|\\.load)?\\.[0-9a-f]{8}\\.(wasm|wgsl|webgpu\\.json)$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
   const files = [...output.assets.keys(), ...output.entries.keys()];
   if (args.flag('json')) io.out(`${JSON.stringify({ diagnostics, folder, files })}\n`);
   else io.err(`${files.map((f) => join(folder, f)).join('\n')}\n`);
   return 0;
 }
 export function outputOf(built: Built, typescript: boolean): { output: Output; base: string } {
-  const { manifest, wasm, relaxed } = built.module;
+  const { manifest, wasm, relaxed, webgpu } = built.module;
   const base = fileBase(manifest.model);
-  const assets = new Map<string, Uint8Array>([[`${base}.${contentHash(wasm)}.wasm`, wasm]]);
-  const names = { wasm: [...assets.keys()][0] as string, ...(relaxed ? { relaxed: `${base}.relaxed.${contentHash(relaxed)}.wasm` } : {}) };
-  if (relaxed && names.relaxed) assets.set(names.relaxed, relaxed);
+  const assets = new Map<string, Uint8Array>();
+  const add = (kind: string, ending: string, bytes: Uint8Array): string => {
+    const name = `${base}${kind}.${contentHash(bytes)}.${ending}`;
+    assets.set(name, bytes);
+    return name;
+  };
+  const text = (of: string): Uint8Array => new TextEncoder().encode(of);
+  const names = {
+    wasm: add('', 'wasm', wasm), ...(relaxed ? { relaxed: add('.relaxed', 'wasm', relaxed) } : {}),
+    ...(webgpu ? { webgpu: { wgsl: add('', 'wgsl', text(webgpu.wgsl)), load: add('.load', 'wasm', webgpu.load), manifest: add('', 'webgpu.json', text(JSON.stringify({ ...webgpu.manifest, spec: manifest.spec }))) } } : {}),
+  };
   const files = generateModule(manifest, { ...names, typescript });
   // Declarations before the code that they describe: the file that is imported comes last.
   const entries = new Map([...files].sort(([a], [b]) => Number(!a.endsWith('.d.ts')) - Number(!b.endsWith('.d.ts')) || (a < b ? -1 : 1)));

@@ -2,8 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { interpret } from '../interpreter/interpret.js';
-import { loadModel, writeSafetensors, type WritableTensor } from '../runtime/index.js';
+import { writeSafetensors, type WritableTensor } from '../runtime/index.js';
 import { build } from './build.js';
+import { loadBuilt } from './gpu.js';
 import { help, json, model, strategy, type Command } from './command.js';
 import { InputFault, UsageError } from './io.js';
 import { Progress } from './progress.js';
@@ -16,7 +17,7 @@ export const runCommand: Command = {
     weights: { type: 'string', value: 'FILE', help: 'safetensors file of the parameters' },
     input: { type: 'string', value: 'FILE', help: 'safetensors file of the inputs' },
     output: { type: 'string', value: 'FILE', help: 'safetensors file to write' },
-    device: { type: 'string', value: 'NAME', help: 'auto (default), wasm, or interpreter: float64, slow, the meaning itself', choices: ['auto', 'wasm', 'interpreter'] },
+    device: { type: 'string', value: 'NAME', help: 'auto (default), webgpu, wasm, or interpreter: float64, slow, the meaning itself', choices: ['auto', 'webgpu', 'wasm', 'interpreter'] },
     trace: { type: 'string', multiple: true, value: 'PATH', help: 'also a definition or state, by its path (interpreter only)' },
     lengths: { type: 'string', value: 'N,N,…', help: 'steps of each row of the batch' },
     finite: { type: 'boolean', help: 'refuse inputs that hold NaN or infinities' },
@@ -27,7 +28,8 @@ export const runCommand: Command = {
     for (const need of ['input', 'output'] as const) if (args.text(need) === undefined) throw new UsageError(`--${need} is missing`);
     const device = args.text('device') ?? 'auto';
     if (args.texts('trace').length > 0 && device !== 'interpreter') throw new UsageError('--trace needs --device interpreter');
-    const built = build(args, io, { relaxed: args.flag('relaxed'), quiet: true });
+    const onGpu = device === 'webgpu' || device === 'auto';
+    const built = build(args, io, { relaxed: args.flag('relaxed'), quiet: true, webgpu: device === 'webgpu' ? true : onGpu && 'where-it-fits' });
     if (!built) return 1;
     const { manifest } = built.module;
     const weightsPath = args.text('weights');
@@ -37,7 +39,7 @@ export const runCommand: Command = {
     const lengths = lengthsOf(args.text('lengths'));
     const out = new Map<string, WritableTensor>();
     // The runtime's checks of weights and inputs hold for every device.
-    const loaded = await loadModel(manifest, { wasm: built.module.wasm, ...(built.module.relaxed ? { relaxed: built.module.relaxed } : {}) }, { ...(weights ? { weights } : {}), finite: args.flag('finite') });
+    const loaded = await loadBuilt(built.module, { ...(weights ? { weights } : {}), finite: args.flag('finite'), device: device === 'interpreter' ? 'wasm' : (device as 'auto' | 'webgpu' | 'wasm') });
     if (device === 'interpreter') {
       const progress = new Progress(io);
       const result = interpret(built.program, weights ? weightDoubles(weights, manifest) : new Map(), inputs, { ...(lengths ? { lengths } : {}), trace: args.texts('trace'), progress: (part) => progress.step('interpreting', part) });
@@ -45,8 +47,9 @@ export const runCommand: Command = {
       for (const [name, t] of result.outputs) out.set(name, t);
       for (const [name, t] of result.traces) out.set(name, t);
     } else for (const [name, t] of await runModel(loaded, inputs, lengths)) out.set(name, t);
+    loaded.dispose();
     writeFileSync(resolve(io.cwd, args.text('output') as string), writeSafetensors(out));
-    if (args.flag('json')) io.out(`${JSON.stringify({ device: device === 'auto' ? 'wasm' : device, outputs: Object.fromEntries([...out].map(([n, t]) => [n, t.shape])) })}\n`);
+    if (args.flag('json')) io.out(`${JSON.stringify({ device: device === 'interpreter' ? device : loaded.device.name, outputs: Object.fromEntries([...out].map(([n, t]) => [n, t.shape])) })}\n`);
     return 0;
   },
 };

@@ -1,8 +1,9 @@
 /** `ssmc verify`: every device against the float64 interpreter. */
 import { initialise } from '../interpreter/initialise.js';
 import { interpret } from '../interpreter/interpret.js';
-import { loadModel } from '../runtime/index.js';
+import { SsmcError } from '../runtime/index.js';
 import { build } from './build.js';
+import { loadBuilt } from './gpu.js';
 import { help, json, model, strategy, type Command } from './command.js';
 import { Progress } from './progress.js';
 import { normwise, openTensors, runModel, weightDoubles, type Doubles } from './tensors.js';
@@ -18,25 +19,40 @@ export const verifyCommand: Command = {
     steps: { type: 'string', value: 'N', help: 'length of the sequences (default 50)' },
     batch: { type: 'string', value: 'N', help: 'rows of the batch (default 2)' },
     seed: { type: 'string', value: 'N', help: 'of weights and inputs (default 0)' },
+    device: { type: 'string', multiple: true, value: 'NAME', help: 'wasm or webgpu (default: each that works here)', choices: ['wasm', 'webgpu'] },
     strategy, model, json, help,
   },
   run: async (args, io) => {
     const steps = args.count('steps', 50);
     const batch = args.count('batch', 2);
     const seed = args.count('seed', 0, 0);
-    const built = build(args, io, { quiet: true });
+    const wanted = args.texts('device');
+    const built = build(args, io, { quiet: true, webgpu: wanted.includes('webgpu') || (wanted.length === 0 && 'where-it-fits') });
     if (!built) return 1;
     const path = args.text('weights');
     const weights: ReadonlyMap<string, Doubles> = path === undefined ? rounded(initialise(built.program, seed)) : weightDoubles(openTensors(path, 'weights', io), built.module.manifest);
     const inputs = randomInputs(built.module.manifest.inputs, batch, steps, seed);
-    const loaded = await loadModel(built.module.manifest, { wasm: built.module.wasm }, { weights: Object.fromEntries(weights) });
     const progress = new Progress(io);
     const reference = interpret(built.program, weights, inputs, { progress: (part) => progress.step('interpreting', part) }).outputs;
     progress.done();
-    const rows = [...(await runModel(loaded, inputs, undefined))].map(([output, t]) => ({ device: 'wasm', output, error: normwise(t.data, reference.get(output)?.data ?? []) }));
+    const rows: { device: string; output: string; error: number }[] = [];
+    const skipped: { device: string; why: string }[] = [];
+    for (const device of ['wasm', 'webgpu'] as const) {
+      if (wanted.length > 0 ? !wanted.includes(device) : device === 'webgpu' && !built.module.webgpu) continue;
+      const loaded = await loadBuilt(built.module, { weights: Object.fromEntries(weights), device }).catch((error: unknown) => {
+        // Asked for by name it must work; else it is told what is not here.
+        if (wanted.length > 0 || !(error instanceof SsmcError) || error.code !== 'SSM5207') throw error;
+        skipped.push({ device, why: error.message });
+        return undefined;
+      });
+      if (!loaded) continue;
+      for (const [output, t] of await runModel(loaded, inputs, undefined)) rows.push({ device, output, error: normwise(t.data, reference.get(output)?.data ?? []) });
+      loaded.dispose();
+    }
     const failed = rows.some((r) => !(r.error <= TOLERANCE));
-    if (args.flag('json')) io.out(`${JSON.stringify({ tolerance: TOLERANCE, steps, batch, results: rows })}\n`);
+    if (args.flag('json')) io.out(`${JSON.stringify({ tolerance: TOLERANCE, steps, batch, results: rows, skipped })}\n`);
     else for (const r of rows) io.out(`${r.device}  ${r.output}  ${r.error.toExponential(2)}${r.error <= TOLERANCE ? '' : `  over ${TOLERANCE}`}\n`);
+    if (!args.flag('json')) for (const { device, why } of skipped) io.err(`${device} is not verified: ${why}\n`);
     return failed ? 1 : 0;
   },
 };

@@ -3,11 +3,9 @@ import type { Kernel } from '../../src/ir/kernel.js';
 import type { BufferSpec } from '../../src/runtime/manifest.js';
 import type { Capabilities } from '../target.js';
 import { arrange, type ArenaKind } from './arenas.js';
+import { limits } from './limits.js';
 import { functionTexts, type WgslFunction } from './functions.js';
 import { dataName, ENTRY, printEntry } from './print.js';
-
-/** WebGPU's default limits: what every adapter grants. */
-export const limits = { storageBuffers: 8, bindingBytes: 128 * 2 ** 20, sharedBytes: 16384, threads: 256 } as const;
 
 export const wgsl = {
   name: 'wgsl',

@@ -1,0 +1,32 @@
+/** WebGPU in Node is a package of its own, which users install: https://www.npmjs.com/package/webgpu. */
+import { webgpu } from '../runtime/webgpu/index.js';
+import type { DeviceSource } from '../runtime/model.js';
+import type { CompiledModule } from '../compile.js';
+import { loadModel, type LoadOptions, type Model } from '../runtime/index.js';
+
+/** What it makes must live as long as anything that comes from it. */
+let instance: object | undefined;
+
+/** Where adapters come from, or undefined where the package is not installed. */
+export async function nodeGpu(): Promise<object | undefined> {
+  if (instance) return instance;
+  try {
+    const name = 'webgpu';
+    const dawn = (await import(name)) as { readonly create: (options: string[]) => object };
+    instance = dawn.create([]);
+  } catch {
+    return undefined;
+  }
+  return instance;
+}
+/** The devices of a module that was just compiled. */
+export function deviceSources(module: CompiledModule): readonly DeviceSource[] {
+  const { webgpu: made } = module;
+  return made ? [webgpu({ manifest: made.manifest, wgsl: { text: made.wgsl }, load: made.load })] : [];
+}
+/** Loads what was just compiled. */
+export async function loadBuilt(module: CompiledModule, options: LoadOptions): Promise<Model> {
+  const gpu = options.device === 'wasm' ? undefined : await nodeGpu();
+  const source = { wasm: module.wasm, ...(module.relaxed ? { relaxed: module.relaxed } : {}), devices: deviceSources(module) };
+  return loadModel(module.manifest, source, { ...options, ...(gpu ? { gpu } : {}) });
+}
