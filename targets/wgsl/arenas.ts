@@ -1,10 +1,12 @@
 /**
  * Buffers of a model in few GPU buffers (arenas), since a stage may bind eight and a kernel may not bind one both for reading and for
- * writing: constants (read only), carries, the past of activations (which the host moves on), and up to four for their slots, chosen so that what a kernel writes lies apart
- * from what it reads where that can be.
+ * writing: constants (read only), carries, the past of activations (which the host moves on), and one for each slot of activations.
+ * Where a kernel would bind too many, the slots share four, chosen so that what a kernel writes lies apart from what it reads where
+ * that can be.
  */
 import type { Kernel } from '../../src/ir/kernel.js';
 import type { BufferSpec } from '../../src/runtime/manifest.js';
+import { limits } from './limits.js';
 
 export type ArenaKind = 'constants' | 'carry' | 'past' | 'rows';
 export interface Arenas {
@@ -34,13 +36,19 @@ export function arrange(buffers: readonly BufferSpec[], pasts: ReadonlySet<numbe
     if (mine.length > 0) kinds.push(kind);
   }
   const first = kinds.length;
-  const arenaOf = slotArenas(buffers, kernels);
+  const slots = new Map(buffers.flatMap((b) => (b.kind === 'rows' ? [[b.slot, b.slot] as const] : [])));
+  const arenaOf = tooMany(buffers, kernels, of, first) ? slotArenas(buffers, kernels) : slots;
   buffers.forEach((b, i) => { if (b.kind === 'rows') of[i] = first + (arenaOf.get(b.slot) ?? 0); });
   for (let k = 0; k < 1 + Math.max(-1, ...arenaOf.values()); k++) kinds.push('rows');
   return { kinds, of };
 }
 const isKept = (b: BufferSpec): boolean => b.kind === 'carry' || b.kind === 'chunks' || b.kind === 'batch';
 
+/** A kernel that binds each of its slots by itself would bind more than a stage may. */
+function tooMany(buffers: readonly BufferSpec[], kernels: readonly Kernel[], of: readonly number[], first: number): boolean {
+  const bound = new Map(buffers.map((b, i) => [b.name, b.kind === 'rows' ? first + b.slot : of[i]]));
+  return kernels.some((k) => new Set(k.parameters.flatMap((p) => (p.kind === 'buffer' ? [bound.get(p.name)] : []))).size > limits.storageBuffers);
+}
 /** Slots in the order of their first use, each to the arena that it conflicts least with. */
 function slotArenas(buffers: readonly BufferSpec[], kernels: readonly Kernel[]): Map<number, number> {
   const slotOf = new Map(buffers.flatMap((b) => (b.kind === 'rows' ? [[b.name, b.slot] as const] : [])));

@@ -29,16 +29,18 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
   const id = new Map(buffers.map((b, i) => [b.name, i]));
   const arenaOf = (buffer: string): number => of[id.get(buffer) ?? -1] ?? -1;
   const entries = new Map<string, { entry: string; arenas: readonly number[]; lengths: boolean }>();
+  const names = new Map<string, string>();
   let most = 0;
   const texts = new Map<string, string>();
   const functions = new Set<WgslFunction>();
   const reductions = new Set<string>();
   for (const k of run) {
     const printed = printEntry(k, arenaOf);
-    const known = texts.get(printed.text);
+    const known = names.get(printed.key);
     entries.set(k.name, { entry: known ?? k.name, arenas: printed.arenas, lengths: printed.lengths });
     most = Math.max(most, printed.arenas.length);
     if (known !== undefined) continue;
+    names.set(printed.key, k.name);
     texts.set(printed.text, k.name);
     for (const f of printed.functions) functions.add(f);
     for (const r of printed.reductions) reductions.add(r);

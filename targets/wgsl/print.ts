@@ -4,6 +4,8 @@ import { isFunction, type WgslFunction } from './functions.js';
 
 /** What an entry point needs of the module around it. */
 export interface Printed {
+  /** Equal for kernels that do the same, whatever their buffers are called. */
+  readonly key: string;
   /** The entry point and its own module-scope variables, with ENTRY where its name stands. */
   readonly text: string;
   readonly functions: ReadonlySet<WgslFunction>;
@@ -19,7 +21,8 @@ export const HEAD = ['B', 'T', 'R', 'groups'] as const;
 export const FOLD = 32768;
 
 export function printEntry(kernel: Kernel, arenaOf: (buffer: string) => number): Printed {
-  return new Entry(kernel, arenaOf).print();
+  const printed = new Entry(kernel, arenaOf, (name) => identifier((name.split('.').at(-1) ?? name).replace(/#\d+/g, ''))).print();
+  return { ...printed, key: new Entry(kernel, arenaOf, () => 'x').print().text };
 }
 
 class Entry {
@@ -33,13 +36,13 @@ class Entry {
   readonly #memories = new Map<string, string>();
   readonly #lanes: number;
 
-  constructor(kernel: Kernel, arenaOf: (buffer: string) => number) {
+  constructor(kernel: Kernel, arenaOf: (buffer: string) => number, nameOf: (buffer: string) => string) {
     this.#kernel = kernel;
     this.#arenaOf = arenaOf;
     this.#lanes = kernel.grid?.lanes ?? 1;
     const taken = new Set<string>([...HEAD, 'infinity']);
     const own = (name: string): string => {
-      const base = identifier((name.split('.').at(-1) ?? name).replace(/#\d+$/, ''));
+      const base = nameOf(name);
       let made = base;
       for (let k = 2; taken.has(made); k++) made = `${base}_${k}`;
       taken.add(made);
@@ -53,7 +56,7 @@ class Entry {
     for (const m of kernel.memories ?? []) this.#memories.set(m.name, own(m.name));
   }
 
-  print(): Printed {
+  print(): Omit<Printed, 'key'> {
     const k = this.#kernel;
     const threads = k.grid?.threads ?? 1;
     const body = k.body.flatMap((s) => this.#stmt(s, '  '));

@@ -256,8 +256,12 @@ class ThreadKernel {
   }
   #each(k: Kept, body: (cell: Int) => void): void {
     const count = k.storage.cells * k.storage.slots;
-    if (count <= this.#machine.unroll) for (let c = 0; c < count; c++) body(int(c));
+    if (this.#unrolled(k.item)) for (let c = 0; c < count; c++) body(int(c));
     else this.#w.loop('c', int(0), int(count), 1, {}, body);
+  }
+  /** Its cells are told apart when the kernel is compiled: they can be registers. */
+  #unrolled(item: Item): boolean {
+    return item.inner.every((i) => i.axis.size <= this.#unroll());
   }
   #copyIn(k: Kept, env: Env): void {
     if (k.own === undefined) return;
@@ -294,7 +298,7 @@ class ThreadKernel {
     const { cells } = k.storage;
     const move = (slot: number, c: Int): void => this.#storeCell(k, env, iadd(int(slot * cells), c), this.#w.let(this.#loadCell(k, env, iadd(int((slot - 1) * cells), c))));
     for (let slot = k.state.depth; slot >= 1; slot--) {
-      if (cells <= this.#machine.unroll) for (let c = 0; c < cells; c++) move(slot, int(c));
+      if (this.#unrolled(k.item)) for (let c = 0; c < cells; c++) move(slot, int(c));
       else this.#w.loop('c', int(0), int(cells), 1, {}, (c) => move(slot, c));
     }
   }
