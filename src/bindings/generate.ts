@@ -11,7 +11,7 @@ export interface GenerateOptions {
   readonly wasm: string;
   readonly relaxed?: string;
   /** File names of what WebGPU is given, where the model was compiled for it. */
-  readonly webgpu?: { readonly manifest: string; readonly wgsl: string; readonly load: string };
+  readonly webgpu?: { readonly plan: string; readonly wgsl: string };
   /** TypeScript instead of JavaScript and its declarations. */
   readonly typescript?: boolean;
 }
@@ -59,7 +59,7 @@ function write(file: SourceFile, manifest: Manifest, name: string, options: Gene
   const modules = [
     `wasm: ${at(options.wasm)}`, ...(options.relaxed === undefined ? [] : [`relaxed: ${at(options.relaxed)}`]),
     // Fetched only where it is tried.
-    ...(webgpu ? [`devices: [{ name: "webgpu", load: async (...given) => (await import("ssmc/runtime/webgpu")).webgpu({ manifest: ${at(webgpu.manifest)}, wgsl: ${at(webgpu.wgsl)}, load: ${at(webgpu.load)} }).load(...given) }]`] : []),
+    ...(webgpu ? [`devices: [{ name: "webgpu", load: async (...given) => (await import("ssmc/runtime/webgpu")).webgpu({ plan: ${at(webgpu.plan)}, wgsl: ${at(webgpu.wgsl)} }).load(...given) }]`] : []),
   ];
   cls.addMethod({
     name: 'load', isStatic: true, isAsync: true, parameters: [{ name: 'options', type: 'LoadOptions', initializer: '{}' }], returnType: `Promise<${name}>`,

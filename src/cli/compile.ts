@@ -41,7 +41,7 @@ function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): numbe
     else if (!current) io.err(`${folder} is stale: run \`ssmc compile\`\n`);
     return current ? 0 : 1;
   }
-  writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed|\\.load)?\\.[0-9a-f]{8}\\.(wasm|wgsl|webgpu\\.json)$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
+  writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed)?\\.[0-9a-f]{8}\\.(wasm|wgsl|webgpu\\.json)$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
   const files = [...output.assets.keys(), ...output.entries.keys()];
   if (args.flag('json')) io.out(`${JSON.stringify({ diagnostics, folder, files })}\n`);
   else io.err(`${files.map((f) => join(folder, f)).join('\n')}\n`);
@@ -59,7 +59,7 @@ export function outputOf(built: Built, typescript: boolean): { output: Output; b
   const text = (of: string): Uint8Array => new TextEncoder().encode(of);
   const names = {
     wasm: add('', 'wasm', wasm), ...(relaxed ? { relaxed: add('.relaxed', 'wasm', relaxed) } : {}),
-    ...(webgpu ? { webgpu: { wgsl: add('', 'wgsl', text(webgpu.wgsl)), load: add('.load', 'wasm', webgpu.load), manifest: add('', 'webgpu.json', text(JSON.stringify({ ...webgpu.manifest, spec: manifest.spec }))) } } : {}),
+    ...(webgpu ? { webgpu: { wgsl: add('', 'wgsl', text(webgpu.wgsl)), plan: add('', 'webgpu.json', text(JSON.stringify({ manifest: { ...webgpu.manifest, spec: manifest.spec }, load: Buffer.from(webgpu.load).toString('base64') }))) } } : {}),
   };
   const files = generateModule(manifest, { ...names, typescript });
   // Declarations before the code that they describe: the file that is imported comes last.

@@ -22,7 +22,7 @@ export async function nodeGpu(): Promise<object | undefined> {
 /** The devices of a module that was just compiled. */
 export function deviceSources(module: CompiledModule): readonly DeviceSource[] {
   const { webgpu: made } = module;
-  return made ? [webgpu({ manifest: made.manifest, wgsl: { text: made.wgsl }, load: made.load })] : [];
+  return made ? [webgpu({ plan: made, wgsl: { text: made.wgsl } })] : [];
 }
 /** Loads what was just compiled. */
 export async function loadBuilt(module: CompiledModule, options: LoadOptions): Promise<Model> {

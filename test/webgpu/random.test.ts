@@ -15,7 +15,7 @@ async function differences(s: number): Promise<string[]> {
   const { module, weights, inputs, lengths, reference } = problem(compileText(text, 'auto', true), s);
   const { webgpu: made } = module;
   if (!made) throw new Error('no kernels for WebGPU');
-  const device = webgpu({ manifest: made.manifest, wgsl: { text: made.wgsl }, load: made.load });
+  const device = webgpu({ plan: made, wgsl: { text: made.wgsl } });
   const model = await loadModel(module.manifest, { wasm: module.wasm, devices: [device] }, { weights: Object.fromEntries(weights), device: 'webgpu', gpu });
   const out = await runModel(model, inputs, lengths);
   model.dispose();

@@ -4,12 +4,11 @@
  */
 import { failure, reason, SsmcError } from '../errors.js';
 import { fetchBytes, type UrlLike } from '../files.js';
-import { computeConstants, type OpenWeights } from '../load.js';
+import { compileModule, computeConstants, type OpenWeights } from '../load.js';
 import type { GpuPlan, Manifest, TensorSpec } from '../manifest.js';
 import type { DeviceSource, LoadOptions } from '../model.js';
 import type { Job, Runner, Sequence } from '../runner.js';
 import type { Bound } from '../tensors.js';
-import { readModule, type ModuleSource } from '../wasm-runner.js';
 import { connect, type DeviceWish } from './connection.js';
 import type { Frame } from './frame.js';
 import type { Gpu, GpuDevice } from './gpu.js';
@@ -17,12 +16,15 @@ import { Session, stateBytes, type SessionOf } from './session.js';
 
 export type { Gpu, GpuAdapter, GpuDevice } from './gpu.js';
 
-/** What the compiler wrote for WebGPU: text, or where it is. */
+/** What the compiler wrote for WebGPU: itself, or where it is. */
 export interface WebgpuSource {
-  readonly manifest: Manifest | string | UrlLike;
+  readonly plan: WebgpuPlan | string | UrlLike;
   readonly wgsl: { readonly text: string } | string | UrlLike;
-  /** The load-time kernels, which run on the host. */
-  readonly load: ModuleSource;
+}
+export interface WebgpuPlan {
+  readonly manifest: Manifest;
+  /** The load-time kernels, which run on the host: a WebAssembly module, in base 64 where it comes from a file. */
+  readonly load: Uint8Array | string;
 }
 const TRIES = 3;
 
@@ -59,12 +61,12 @@ async function prepare(source: WebgpuSource, weights: OpenWeights): Promise<Sess
     }
   };
   const isAddress = (x: object | string): x is string | UrlLike => typeof x === 'string' || 'href' in x;
-  const manifest = isAddress(source.manifest) ? (JSON.parse(await text(source.manifest)) as Manifest) : source.manifest;
+  const { manifest, load } = isAddress(source.plan) ? (JSON.parse(await text(source.plan)) as WebgpuPlan) : source.plan;
   const { gpu: plan } = manifest;
   if (manifest.format !== 1 || !plan) throw failure('SSM5203', { why: 'it is not one of a GPU model of format 1' });
   const wgsl = isAddress(source.wgsl) ? await text(source.wgsl) : source.wgsl.text;
-  const constants = computeConstants(manifest, await readModule(source.load), weights);
-  return { manifest, plan, wgsl, constants };
+  const module = await compileModule(typeof load === 'string' ? Uint8Array.from(atob(load), (c) => c.charCodeAt(0)) : load);
+  return { manifest, plan, wgsl, constants: computeConstants(manifest, module, weights) };
 }
 
 class WebgpuRunner implements Runner {
