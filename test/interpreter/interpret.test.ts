@@ -258,7 +258,7 @@ describe('faults of the caller', () => {
     ['no steps', run({ x: wave([B, 0, 3], 1), z: wave([B, 0, 3], 1) }), 'no steps'],
     ['too few lengths', run({}, { lengths: [1] }), '1 lengths were given for a batch of 2'],
     ['a length beyond the end', run({}, { lengths: [1, 8] }), 'a length is 8, expected 1 to 7'],
-    ['an unknown trace', run({}, { trace: ['q'] }), 'there is no definition q; there are x, z, w, y'],
+    ['an unknown trace', run({}, { trace: ['q'] }), 'there is no definition `q`; there are x, z, w, y'],
     ['a missing weight', () => interpret(program, none, none), 'the input x is missing'],
   ])('%s', (_, call, message) => {
     expect(call).toThrow(InterpretError);
