@@ -39,7 +39,12 @@ export function className(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=\d)/, '_');
   return plain === '' || reserved.has(plain) ? `${plain}_` : plain;
 }
-const reserved = new Set(['Model', 'Stream', 'Tensor', 'TensorInput', 'LoadOptions', 'RunOptions', 'Manifest', 'loadModel', 'unpack', 'manifest', 'dispose', 'Object', 'Symbol', 'Promise', 'URL', 'Uint8Array', 'undefined', 'null', 'class', 'default', 'function', 'new', 'this', 'import', 'export', 'return', 'delete', 'in', 'eval', 'arguments', 'await', 'yield', 'let', 'static', 'enum', 'super', 'typeof', 'void', 'var', 'with']);
+/** Words of JavaScript and TypeScript that name no class, and what the module uses itself. */
+const reserved = new Set(`
+  Model Stream Tensor TensorInput LoadOptions RunOptions Manifest loadModel unpack manifest dispose Object Symbol Promise URL Uint8Array Omit Float32Array undefined null
+  arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements
+  import in instanceof interface let new package private protected public return static super switch this throw true try typeof var void while with yield
+  any bigint boolean never number object string symbol unknown`.trim().split(/\s+/));
 
 /** `import.meta.url` in JavaScript, as bundlers look for it; typed where no library knows of it. */
 const HERE = '(import.meta as unknown as { readonly url: string }).url';
