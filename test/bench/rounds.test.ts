@@ -16,7 +16,7 @@ function scripted(name: string, times: readonly number[], error?: number): Conte
       return {
         run: async () => {
           // Longer than a turn or a warm-up takes at least, so that each run is a turn.
-          await new Promise((resolve) => setTimeout(resolve, turn === 0 ? 260 : 6));
+          await new Promise((resolve) => setTimeout(resolve, turn === 0 ? 260 : 60));
           return times[Math.min(turn++, times.length - 1)] as number;
         },
         ...(error === undefined ? {} : { error: () => error }), close: () => void closed.push(name),
