@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { loadModel, type Manifest, type TensorInput, type TensorTree } from '../runtime/index.js';
+import { clock } from './clock.js';
 import { randomInputs, type Sizes } from './models/description.js';
 import { beginPeak, resident } from './resident.js';
 import { ourScanReady } from './scan/ours.js';
@@ -47,9 +48,9 @@ const order: unknown = JSON.parse(readFileSync(source, 'utf8'));
 const { run, result, before } = kind === 'scan' ? await scan(order as { shape: ScanShape }) : await model(order as ModelOrder);
 for await (const line of createInterface({ input: process.stdin })) {
   if (line.startsWith('run')) {
-    const start = performance.now();
+    const start = clock();
     await run();
-    console.log(performance.now() - start);
+    console.log(clock() - start);
   } else if (line.startsWith('memory')) {
     const peak = resident('VmHWM');
     console.log(before === undefined || peak === undefined ? 'unknown' : peak - before);

@@ -15,9 +15,10 @@ import { Unavailable } from './contest.js';
  * One thread for everyone. Memory that a peer frees stays with it (glibc): or PyTorch would pay for fresh pages at each large tensor,
  * which is the machine's time and not the loop's.
  */
-const environment = {
-  ...process.env, OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '17179869184', MALLOC_TOP_PAD_: '268435456',
+const oneThread = {
+  OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '17179869184', MALLOC_TOP_PAD_: '268435456',
 };
+const environment = (): NodeJS.ProcessEnv => ({ ...process.env, ...oneThread });
 
 export function peerSource(name: string): string {
   const path = join(packageRoot(), 'test/bench/peers', name);
@@ -50,7 +51,7 @@ export function buildNative(source: string, flags: readonly string[]): string {
 let python: string | null | undefined;
 /** A Python that can import torch. */
 export function pythonWithTorch(): string {
-  python ??= ['python3', '/usr/bin/python3'].find((name) => spawnSync(name, ['-c', 'import torch'], { env: environment }).status === 0) ?? null;
+  python ??= ['python3', '/usr/bin/python3'].find((name) => spawnSync(name, ['-c', 'import torch'], { env: environment() }).status === 0) ?? null;
   if (python === null) throw new Unavailable('no python3 here that imports torch');
   return python;
 }
@@ -96,7 +97,7 @@ export class PeerProcess {
   /** The peer is started with `args`, the input file and the file for results. */
   constructor(command: string, args: readonly string[], input: Uint8Array) {
     this.#result = scratchFile();
-    const child = spawn(command, [...args, scratchFile(input), this.#result], { stdio: ['pipe', 'pipe', 'pipe'], env: environment });
+    const child = spawn(command, [...args, scratchFile(input), this.#result], { stdio: ['pipe', 'pipe', 'pipe'], env: environment() });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#complaint = (this.#complaint + text).slice(-2000)));
     child.stdin.on('error', () => undefined); // a peer that died is noticed by its missing answer

@@ -2,6 +2,7 @@
  * Interleaved rounds: every contestant once per round, so that whatever else the machine does meets all of them, and the minimum
  * over rounds, which is what the code takes when nothing else runs. Rounds go on until minima are stable or time is up.
  */
+import { clock } from './clock.js';
 import { Unavailable, type Bench, type Contest, type ContestResult, type Contestant, type GoalResult, type Ready, type Row } from './contest.js';
 
 export interface RoundOptions {
@@ -67,9 +68,9 @@ async function enter(contestant: Contestant, tolerance: number): Promise<Entrant
 }
 
 async function timed(ready: Ready): Promise<number> {
-  const start = performance.now();
+  const start = clock();
   const own = await ready.run();
-  return own ?? performance.now() - start;
+  return own ?? clock() - start;
 }
 
 async function turn(entrant: Entrant): Promise<number> {

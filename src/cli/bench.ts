@@ -1,6 +1,7 @@
 /** `ssmc bench`: ours beside its peers, in one run. */
 import { cpus } from 'node:os';
 import { nearest } from '../check/names.js';
+import { clockInUse, useClock, type Clock } from '../bench/clock.js';
 import type { Bench, Result } from '../bench/contest.js';
 import { resultText, tally, type Paint } from '../bench/report.js';
 import { pick, suite } from '../bench/suite.js';
@@ -14,6 +15,7 @@ export const benchCommand: Command = {
     list: { type: 'boolean', help: 'the benches there are; a name or its first part picks them' },
     rounds: { type: 'string', value: 'N', help: 'interleaved rounds at least (default 5); more while minima still fall' },
     quick: { type: 'boolean', help: 'one round: rough figures, to see that all run' },
+    clock: { type: 'string', value: 'NAME', help: 'wall (default), or processor: the time of each contestant\'s own process, where others use the machine', choices: ['wall', 'processor'] },
     json, help,
   },
   run: async (args, io) => {
@@ -22,10 +24,11 @@ export const benchCommand: Command = {
       io.out(args.flag('json') ? `${JSON.stringify(benches.map(({ name, title }) => ({ name, title })))}\n` : benches.map((b) => `${b.name.padEnd(20)} ${b.title}\n`).join(''));
       return 0;
     }
+    useClock((args.text('clock') ?? 'wall') as Clock);
     const rounds = args.flag('quick') ? 1 : args.count('rounds', 5);
     const results: Result[] = [];
-    const machine = { processor: cpus()[0]?.model.trim() ?? 'unknown', cores: cpus().length, node: process.version };
-    if (!args.flag('json')) io.out(`${machine.processor}, ${machine.cores} cores, Node ${machine.node}; nothing here runs on a GPU\n\n`);
+    const machine = { processor: cpus()[0]?.model.trim() ?? 'unknown', cores: cpus().length, node: process.version, clock: clockInUse() };
+    if (!args.flag('json')) io.out(`${machine.processor}, ${machine.cores} cores, Node ${machine.node}, ${machine.clock} clock; nothing here runs on a GPU\n\n`);
     for (const bench of benches) {
       const found = await bench.run({ rounds, cap: args.flag('quick') ? 0 : 20_000, onProgress: progress(io) });
       progress(io)('');

@@ -16,6 +16,7 @@ it('lists what there is', async () => {
 it('refuses names that it does not know, and odd rounds', async () => {
   expect(await bench('scam')).toMatchObject({ code: 2, err: expect.stringContaining('did you mean `scan`?') as string });
   expect(await bench('scan', '--rounds', '0')).toMatchObject({ code: 2 });
+  expect(await bench('scan', '--clock', 'sun')).toMatchObject({ code: 2 });
 });
 it('prints sizes for people and as JSON', async () => {
   expect((await bench('size')).out).toMatch(/mex module, code, WebAssembly and the runtime it uses +\d/);

@@ -39,9 +39,12 @@ inline Problem readProblem(const char *path) {
   return p;
 }
 
+// The clock that everyone is measured by (src/bench/clock.ts).
 inline double milliseconds() {
+  static const char *which = std::getenv("SSMC_BENCH_CLOCK");
+  static const clockid_t clock = which && !std::strcmp(which, "processor") ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
   timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return now.tv_sec * 1e3 + now.tv_nsec * 1e-6;
 }
 

@@ -5,6 +5,8 @@ import time
 
 import torch
 
+# The clock that everyone is measured by (src/bench/clock.ts).
+clock = time.process_time if os.environ.get("SSMC_BENCH_CLOCK") == "processor" else time.perf_counter
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 
@@ -60,9 +62,9 @@ def serve(run, path, before=None):
             print("unknown" if before is None or peak is None else peak - before, flush=True)
             continue
         if line.startswith("run"):
-            start = time.perf_counter()
+            start = clock()
             result = run()
-            print((time.perf_counter() - start) * 1e3, flush=True)
+            print((clock() - start) * 1e3, flush=True)
         else:
             with open(path, "wb") as file:
                 file.write(result.contiguous().numpy().tobytes())
