@@ -101,6 +101,14 @@ describe('errors', () => {
     expect(diagnostics.find((d) => d.code === 'SSM4101')).toMatchObject({ severity: 'error', text: expect.stringContaining("`h` can't be run in chunks") as string });
     expect(module).toBeUndefined();
   });
+  it('an error where WebGPU is asked for and its limits are passed, a warning where it may be left out', () => {
+    const text = model('axis a = 6000\n axis b = 6000\n param w[a, b] = 0\n u[t, b] = sum(c: x[t, c])\n v[t, a] = sum(b: w[a, b] * u[t, b])\n output y[t, a] = v[t, a]');
+    const of = (webgpu: true | 'where-it-fits'): ReturnType<typeof compile> => compile('spec.ssm', { std, read: () => text }, { specHash: '', webgpu });
+    expect(of(true).diagnostics.find((d) => d.code === 'SSM4201')).toMatchObject({ severity: 'error', text: expect.stringContaining("WebGPU's default limits") as string });
+    expect(of(true).module).toBeUndefined();
+    expect(of('where-it-fits').diagnostics.find((d) => d.code === 'SSM4201')?.severity).toBe('warning');
+    expect(of('where-it-fits').module).toBeDefined();
+  });
   const read = (text: string) => (path: string): string | undefined => (path === 'spec.ssm' ? text : undefined);
   /** Code and line of each error, in order. */
   const errors = (text: string): string[] => compile('spec.ssm', { std, read: read(text) }, { specHash: '' }).diagnostics
@@ -166,7 +174,7 @@ ${model(out)}`)).toEqual(['SSM2020 5', 'SSM2001 5', 'SSM2001 8', 'SSM2025 9', 'S
     expect(diagnostics.filter((d) => d.severity === 'error').map((d) => d.code)).toEqual(['SSM2001', 'SSM2007', 'SSM2020']);
   });
   it('has a case for every code', () => {
-    const others = ['SSM2037', 'SSM3201', 'SSM3301', 'SSM4101'];
+    const others = ['SSM2037', 'SSM3201', 'SSM3301', 'SSM4101', 'SSM4201'];
     const covered = new Set([...cases.map(([c]) => c), ...others]);
     expect(Object.keys(messages).filter((c) => !covered.has(c))).toEqual([]);
   });
