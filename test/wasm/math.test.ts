@@ -47,10 +47,14 @@ function samples(): Float32Array {
   return Float32Array.from(out);
 }
 
-describe('elementary functions of float32 against float64', () => {
+const relaxedBytes = wasm.emit([kernel('exp2_decay')], { relaxed: true });
+/** Relaxed SIMD where this engine has it: relaxed.test.ts runs this file in one that does. */
+const builds = WebAssembly.validate(relaxedBytes as Uint8Array<ArrayBuffer>) ? [false, true] : [false];
+
+describe.each(builds)('elementary functions of float32 against float64, relaxed %s', (relaxed) => {
   const x = samples();
   const memory = new WebAssembly.Memory({ initial: Math.ceil((x.length * 8 + 8192) / 65536) });
-  const bytes = wasm.emit(cases.map((c) => kernel(c.name)), { relaxed: false });
+  const bytes = wasm.emit(cases.map((c) => kernel(c.name)), { relaxed });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>), { env: { memory } });
   const floats = new Float32Array(memory.buffer);
   it.each(cases.map((c) => [c.name, c] as const))('%s', (name, c) => {
@@ -73,5 +77,34 @@ describe('elementary functions of float32 against float64', () => {
     }
     expect(tested).toBeGreaterThan(1000);
     expect(worst).toBeLessThanOrEqual(c.ulp ?? c.relative ?? c.absolute ?? 0);
+  });
+
+  const values = (name: KernelUnary, at: readonly number[]): number[] => {
+    const padded = Float32Array.from({ length: Math.ceil(at.length / 4) * 4 }, (_, i) => at[i] ?? 1);
+    floats.set(padded, 1024);
+    (exports[name] as (...a: number[]) => void)(4096, 4096 + 4 * padded.length, padded.length);
+    return [...floats.slice(1024 + padded.length, 1024 + padded.length + at.length)];
+  };
+  it('softplus keeps 1e-6 of its value down to outputs of 1e-6', () => {
+    const at = Array.from({ length: 20_000 }, (_, k) => Math.fround(-13.8 + (k * 33.8) / 20_000));
+    const worst = Math.max(...values('softplus', at).map((y, k) => { const x = at[k] as number; const want = Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))); return Math.abs(y / want - 1); }));
+    expect(worst).toBeLessThan(1e-6);
+  });
+  it('keeps NaN, infinities, signed zeros and subnormals', () => {
+    const tiny = 2 ** -140;
+    const at = [NaN, Infinity, -Infinity, 0, -0, tiny, -tiny];
+    const want: Partial<Record<KernelUnary, readonly number[]>> = {
+      exp: [NaN, Infinity, 0, 1, 1, 1, 1], exp2: [NaN, Infinity, 0, 1, 1, 1, 1], log: [NaN, Infinity, NaN, -Infinity, -Infinity, Math.fround(Math.log(tiny)), NaN],
+      tanh: [NaN, 1, -1, 0, -0, tiny, -tiny], sigmoid: [NaN, 1, 0, 0.5, 0.5, 0.5, 0.5], silu: [NaN, Infinity, NaN, 0, -0, tiny / 2, -tiny / 2],
+      softplus: [NaN, Infinity, 0, Math.fround(Math.LN2), Math.fround(Math.LN2), Math.fround(Math.LN2), Math.fround(Math.LN2)], expm1: [NaN, Infinity, -1, 0, 0, tiny, -tiny],
+    };
+    for (const [name, expected] of Object.entries(want)) {
+      const got = values(name as KernelUnary, at);
+      expected.forEach((w, k) => {
+        const y = got[k] as number;
+        const close = Number.isNaN(w) ? Number.isNaN(y) : Number.isFinite(w) && Math.abs(w) > 1e-30 ? Math.abs(y / w - 1) < 4e-7 : y === w;
+        expect(close, `${name}(${Object.is(at[k], -0) ? '-0' : at[k]}) = ${y}, not ${w}`).toBe(true);
+      });
+    }
   });
 });

@@ -56,6 +56,10 @@ describe('the relaxed build', async () => {
     expect(reports).toHaveLength(specs.length);
     expect(reports.filter((r) => !r.chosen || !(r.worst <= 1e-5))).toEqual([]);
   }, 300_000);
+  it('has functions as good as the plain ones: math.test.ts in such an engine', () => {
+    const out = execFileSync(process.execPath, ['--experimental-wasm-relaxed-simd', join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/wasm/math.test.ts', '--pool=threads', '--reporter=verbose'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+    expect(out).toContain('relaxed true');
+  }, 120_000);
   it.runIf(built)('is passed over where the engine lacks it', () => {
     const has = WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 0x3e, 1, 0x3c, 0, ...splat, ...splat, ...splat, 0xfd, 0x85, 0x02, 0x1a, 0x0b]));
     expect(run([], examples.slice(0, 1)).map((r) => r.chosen)).toEqual([has]);
