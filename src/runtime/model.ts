@@ -73,6 +73,7 @@ export class Model {
   readonly #finite: boolean;
   /** Another device, for when this one can't be had any more. */
   readonly #fallback: (() => Promise<Runner>) | undefined;
+  #moving: Promise<void> | undefined;
   #disposed = false;
 
   constructor(manifest: Manifest, runner: Runner, passedOver: DeviceReport['passedOver'], finite: boolean, fallback?: () => Promise<Runner>) {
@@ -102,22 +103,30 @@ export class Model {
     const batch = readInputs(this.manifest.inputs, inputs, { finite: this.#finite, lengths: options.lengths });
     const outputs = makeOutputs(this.manifest.outputs, batch.batch, batch.time);
     const job = { ...batch, outputs };
+    const runner = this.#runner;
     try {
-      await this.#runner.run(job);
+      await runner.run(job);
     } catch (error) {
-      if (!(await this.#movedOn(error))) throw error;
+      if (!(await this.#movedOn(runner, error))) throw error;
       await this.#runner.run(job);
     }
     return nestOutputs(outputs, batch.batch, batch.time);
   }
-  /** The device is gone for good: from here on, another one. */
-  async #movedOn(error: unknown): Promise<boolean> {
-    if (!this.#fallback || !(error instanceof SsmcError) || error.code !== 'SSM5504' || this.#runner.device.name === 'wasm') return false;
-    const gone = this.#runner;
-    this.#runner = await this.#fallback();
-    this.#passedOver = [...this.#passedOver, { device: gone.device.name, why: error.message }];
-    gone.dispose();
+  /** The device is gone for good: from here on, another one. Runs that waited for it together move on together. */
+  async #movedOn(gone: Runner, error: unknown): Promise<boolean> {
+    if (!this.#fallback || !(error instanceof SsmcError) || error.code !== 'SSM5504') return false;
+    this.#alive();
+    if (this.#runner === gone) await (this.#moving ??= this.#move(this.#fallback, error).finally(() => { this.#moving = undefined; }));
+    this.#alive();
     return true;
+  }
+  async #move(fallback: () => Promise<Runner>, error: SsmcError): Promise<void> {
+    const gone = this.#runner;
+    const next = await fallback();
+    gone.dispose();
+    this.#runner = next;
+    this.#passedOver = [...this.#passedOver, { device: gone.device.name, why: error.message }];
+    if (this.#disposed) next.dispose();
   }
 
   /**

@@ -88,7 +88,13 @@ export class Connection {
   async buffer(name: string, bytes: number, use: number): Promise<GpuBuffer> {
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     if (size > this.device.limits.maxBufferSize) throw failure('SSM5502', { name, bytes });
-    const made = await this.scoped(name, bytes, () => this.device.createBuffer({ size, usage: use, label: name }));
+    let made: GpuBuffer | undefined;
+    try {
+      made = await this.scoped(name, bytes, () => (made = this.device.createBuffer({ size, usage: use, label: name })));
+    } catch (error) {
+      made?.destroy();
+      throw error;
+    }
     this.#buffers.add(made);
     this.bytes += size;
     return made;

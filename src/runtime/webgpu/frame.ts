@@ -93,17 +93,29 @@ export class Frame {
   static async make(of: FrameOf, batch: number, capacity: number): Promise<Frame> {
     const { manifest, plan, connection } = of;
     const arranged = arrangement(manifest, plan, batch, capacity);
-    const arenas: (Arena | undefined)[] = [];
-    for (const [a, kind] of plan.arenas.entries()) {
-      const bytes = 4 * (arranged.sizes[a] as number);
-      const name = largestIn(manifest, plan, a);
-      if (kind === 'constants') arenas.push({ buffer: of.constants.get(a) as GpuBuffer });
-      else arenas.push({ buffer: await connection.storage(name, bytes), ...(kind === 'past' ? { other: await connection.storage(name, bytes) } : {}) });
+    const made: GpuBuffer[] = [];
+    const storage = async (name: string, bytes: number): Promise<GpuBuffer> => {
+      const buffer = await connection.storage(name, bytes);
+      made.push(buffer);
+      return buffer;
+    };
+    try {
+      const arenas: (Arena | undefined)[] = [];
+      for (const [a, kind] of plan.arenas.entries()) {
+        const bytes = 4 * (arranged.sizes[a] as number);
+        const name = largestIn(manifest, plan, a);
+        if (kind === 'constants') arenas.push({ buffer: of.constants.get(a) as GpuBuffer });
+        else arenas.push({ buffer: await storage(name, bytes), ...(kind === 'past' ? { other: await storage(name, bytes) } : {}) });
+      }
+      const launches = [...manifest.begin, ...manifest.step, ...manifest.finish].filter((l): l is KernelLaunch => l.kind === 'kernel');
+      const lengths = await storage('lengths', 4 * batch);
+      const parameters = await connection.buffer('parameters', ALIGN * Math.max(1, launches.length), usage.uniform | usage.copyTarget);
+      return new Frame(of, batch, capacity, arranged, arenas, lengths, parameters, launches);
+    } catch (error) {
+      // Who asks again with less must find the room that this took.
+      for (const buffer of made) connection.free(buffer);
+      throw error;
     }
-    const launches = [...manifest.begin, ...manifest.step, ...manifest.finish].filter((l): l is KernelLaunch => l.kind === 'kernel');
-    const lengths = await connection.storage('lengths', 4 * batch);
-    const parameters = await connection.buffer('parameters', ALIGN * Math.max(1, launches.length), usage.uniform | usage.copyTarget);
-    return new Frame(of, batch, capacity, arranged, arenas, lengths, parameters, launches);
   }
   dispose(): void {
     const { connection, plan } = this.#of;

@@ -9,7 +9,7 @@ import type { GpuPlan, Manifest, TensorSpec } from '../manifest.js';
 import type { DeviceSource, LoadOptions } from '../model.js';
 import type { Job, Runner, Sequence } from '../runner.js';
 import type { Bound } from '../tensors.js';
-import { connect, type DeviceWish } from './connection.js';
+import { connect, type Connection, type DeviceWish } from './connection.js';
 import type { Frame } from './frame.js';
 import type { Gpu, GpuDevice } from './gpu.js';
 import { Session, stateBytes, type SessionOf } from './session.js';
@@ -69,6 +69,16 @@ async function prepare(source: WebgpuSource, weights: OpenWeights): Promise<Sess
   return { manifest, plan, wgsl, constants: computeConstants(manifest, module, weights) };
 }
 
+/** A session that is complete, or an error and nothing left behind. */
+async function open(connection: Connection, of: SessionOf): Promise<Session> {
+  try {
+    return await Session.open(connection, of);
+  } catch (error) {
+    connection.dispose();
+    throw error;
+  }
+}
+
 class WebgpuRunner implements Runner {
   readonly of: SessionOf & { readonly plan: GpuPlan };
   readonly #wish: DeviceWish;
@@ -95,6 +105,7 @@ class WebgpuRunner implements Runner {
   }
   /** The session, or a new one where its device is gone. @throws DeviceError SSM5504 after three tries. */
   async #live(): Promise<Session> {
+    if (this.#disposed) throw this.#givenUp();
     if (!this.#session.connection.isLost) return this.#session;
     this.#session.dispose();
     // A lost device of the user's can't be made anew by us.
@@ -102,14 +113,19 @@ class WebgpuRunner implements Runner {
     let why = '';
     for (let k = 0; k < TRIES && !this.#disposed; k++) {
       try {
-        const connection = await connect(this.#wish);
-        this.#session = await Session.open(connection, this.of);
-        return this.#session;
+        this.#session = await open(await connect(this.#wish), this.of);
       } catch (error) {
         why = reason(error);
+        continue;
       }
+      if (!this.#disposed) return this.#session;
+      this.#session.dispose();
     }
-    throw failure('SSM5504', { tries: TRIES, why });
+    throw this.#disposed ? this.#givenUp() : failure('SSM5504', { tries: TRIES, why });
+  }
+  /** For calls that still waited when the model was disposed of, or went on elsewhere. */
+  #givenUp(): Error {
+    return failure('SSM5504', { tries: 0, why: 'the model has given this device up' });
   }
   run(job: Job): Promise<void> {
     return this.exclusive((session) => session.run(this.placed(job)));
