@@ -10,8 +10,11 @@ export interface DeviceWish {
 
 /** @throws LoadError SSM5207 where there is no adapter or it gives no device. */
 export async function connect(wish: DeviceWish): Promise<Connection> {
-  if (wish.device) return new Connection(wish.device, describe(wish.device.adapterInfo), false);
   const no = (why: string, cause?: unknown): Error => failure('SSM5207', { device: 'webgpu', why }, cause);
+  if (wish.device) {
+    if (!('lost' in wish.device && 'queue' in wish.device)) throw no('what was given as `device` is no GPUDevice');
+    return new Connection(wish.device, describe(wish.device.adapterInfo), false);
+  }
   if (!wish.gpu) throw no('there is no navigator.gpu, and none was given as `gpu`');
   try {
     // An adapter can be null although navigator.gpu exists.
