@@ -15,7 +15,7 @@ import { normalForms, type Recurrences } from './passes/normal-form.js';
 import { extractTimeReductions } from './passes/extract-time-reductions.js';
 import { fuse } from './passes/fuse.js';
 import {
-  base2, collapseCoupling, foldInvariant, hoistLoadTime, increment, meansToSums, mergeContractions, reassociate, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
+  base2, collapseCoupling, foldInvariant, hoistLoadTime, increment, meansToSums, mergeContractions, readPastEnd, reassociate, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
 } from './passes/index.js';
 import { buildManifest } from './passes/schedule/build-manifest.js';
 import { schedule, type Schedule } from './passes/schedule/schedule.js';
@@ -41,6 +41,7 @@ export const passes: readonly Pass[] = [
   extractTimeReductions,
   base2,
   foldInvariant,
+  readPastEnd,
   hoistLoadTime,
   reassociate,
 ];

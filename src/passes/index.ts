@@ -6,6 +6,7 @@ export { hoistLoadTime } from './hoist-load-time.js';
 export { increment } from './increment.js';
 export { mergeContractions } from './merge-contractions.js';
 export type { Pass } from './pass.js';
+export { readPastEnd } from './read-past-end.js';
 export { reassociate } from './reassociate.js';
 export { meansToSums, simplify } from './simplify.js';
 export { splitComplex } from './split-complex.js';

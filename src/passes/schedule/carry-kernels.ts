@@ -11,7 +11,8 @@ import { Writer } from './writer.js';
 /** A state that others read at earlier steps has its initial value there too. */
 export function beginHistoryKernel(buffer: string, depth: number, d: DefinitionOf<'equation'>, entry: string, layout: Layout, lanes: number): Kernel | undefined {
   const initial = d.state?.initial;
-  if (!initial) return undefined;
+  // What stands before the first step of a backward state is 0.
+  if (!initial || d.state?.direction === 'backward') return undefined;
   const storage = layout.of(d.id);
   const w = new Writer([buffer], ['$B']);
   const envs = new Envs();
