@@ -44,7 +44,7 @@ interface Context {
 }
 
 const COLUMNS = 4;
-const ROWS = 8;
+const ROWS = 4;
 /** Accumulators of one thread at most. */
 const REGISTERS = 64;
 
@@ -159,7 +159,7 @@ class Tile {
       for (const [leaf, memory] of rowMemory) this.#bring(leaf, memory, base, k0, 'row');
       for (const [leaf, memory] of columnMemory) this.#bring(leaf, memory, base, k0, 'column');
       w.barrier();
-      w.loop('kk', int(0), int(depth), 1, {}, (kk) => {
+      w.loop('kk', int(0), imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
         const load = (memory: string, at: Int): Value => w.let({ kind: 'load', buffer: memory, at, access: 'uniform' });
         const rowValue = (leaf: Expr, i: number): Value => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#tileRows + 1), imul(this.#ly, each.rows), int(i)));
         const columnValue = (leaf: Expr, j: number): Value => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#lx, int(j * this.#t.threads.columns)));
@@ -190,7 +190,7 @@ class Tile {
     }
     throw new Error(`a sum's body holds \`${e.kind}\` above its leaves`);
   }
-  /** A slab of a leaf into the group's memory: 0 past the end of the reduced axis; past the last row or column, the last one. */
+  /** A slab of a leaf into the group's memory; past the end of rows, columns or the reduced axis the last one again, which nothing uses. */
   #bring(leaf: Expr, memory: string, base: Env, k0: Int, along: 'row' | 'column'): void {
     const { writer: w, envs, rows, expressions } = this.#c;
     const { depth, size, lane, sums } = this.#t;
@@ -202,15 +202,12 @@ class Tile {
       const kk = w.int('kk', along === 'row' ? split.rest : split.quotient);
       const place = w.int('at', along === 'row' ? split.quotient : split.rest);
       const to = along === 'row' ? iadd(imul(kk, tile + 1), place) : iadd(imul(kk, tile), place);
-      const put = (): void => {
-        const where = along === 'row' ? imin(iadd(this.#row0, place), iadd(rows, int(-1))) : imin(iadd(this.#column0, place), int(lane.axis.size - 1));
-        const row = along === 'row' ? w.int('from', where) : int(0);
-        let env = envs.bind(this.#at(base, row), over, { int: w.int('kx', iadd(k0, kk)), lane: false });
-        if (along === 'column') env = envs.bind(env, lane, { int: w.int('from', where), lane: false });
-        w.store(memory, to, w.let(expressions.value(leaf, env)), 'one');
-      };
-      if (size % depth === 0) put();
-      else w.branch(icompare('lt', iadd(k0, kk), int(size)), put, () => w.store(memory, to, num(0), 'one'));
+      const where = along === 'row' ? imin(iadd(this.#row0, place), iadd(rows, int(-1))) : imin(iadd(this.#column0, place), int(lane.axis.size - 1));
+      const row = along === 'row' ? w.int('from', where) : int(0);
+      const k = iadd(k0, kk);
+      let env = envs.bind(this.#at(base, row), over, { int: w.int('kx', size % depth === 0 ? k : imin(k, int(size - 1))), lane: false });
+      if (along === 'column') env = envs.bind(env, lane, { int: w.int('from', where), lane: false });
+      w.store(memory, to, w.let(expressions.value(leaf, env)), 'one');
     });
   }
 
