@@ -5,6 +5,7 @@ import { ortScan } from './ort.js';
 import { invariantName, ourInvariantScan, ourName, ourScan, ourWholeRun, relaxedName, wholeRunName } from './ours.js';
 import { plainLoop, plainName } from './plain.js';
 import { scanProblem, type ScanProblem, type ScanShape } from './problem.js';
+import { gpuName, ourGpuScan, perStateName, perStateScan, separateName, separateScans } from './webgpu.js';
 import { nativeNames, nativeScan, relaxedScan, torchNames, torchScan } from './processes.js';
 
 export const shapes = {
@@ -54,6 +55,14 @@ function invariantContest(shape: ScanShape): Omit<Contest, 'name' | 'title'> {
     goals: [{ peer: ourName, ours: invariantName, atLeast: 4.5 }], notes: ['both: launches over inputs in memory; the time-invariant one reads u alone, its dt, B and C are parameters'],
   };
 }
+function gpuContest(shape: ScanShape): Omit<Contest, 'name' | 'title'> {
+  const problem = scanProblem(shape);
+  return {
+    ours: gpuName, contestants: [ourGpuScan(problem), separateScans(problem), perStateScan(problem)],
+    goals: [{ peer: perStateName, ours: gpuName, atLeast: 20 }, { peer: separateName, ours: gpuName, atLeast: 1 }],
+    notes: ['ours: run() with its copies; the kernel of the peer alone, over buffers that are filled already; in Node, on whatever adapter Dawn finds (the README says which ran)'],
+  };
+}
 /** From this step on, u is 0. */
 const quiet = 200;
 const quietName = `${ourName}, u = 0 from step ${quiet}`;
@@ -68,6 +77,7 @@ export const scanBenches: readonly Bench[] = [
   race('scan/r1', `coupled scan, ${text(shapes.r1)}`, () => scanContest(scanProblem(shapes.r1), goalsOf({ scalar: 4, loop: 4.5, reference: 25, web: 8, node: 4 }))),
   race('scan/r2', `coupled scan, ${text(shapes.r2)}`, () => scanContest(scanProblem(shapes.r2), goalsOf({ scalar: 4.5, loop: 2.2, reference: 7, web: 6, node: 2.4 }))),
   race('scan/m1', `one chain, ${text(shapes.m1)}`, () => scanContest(scanProblem(shapes.m1), [])),
+  race('scan/webgpu-r1', `coupled scan on WebGPU, ${text(shapes.r1)}`, () => gpuContest(shapes.r1)),
   ...(['r1', 'r2'] as const).map((s) => race(`scan/invariant-${s}`, `time-invariant against selective, ${text(shapes[s])}`, () => invariantContest(shapes[s]))),
   ...(['r1', 'r2'] as const).map((s) => race(`scan/subnormal-${s}`, `states that become subnormal, ${text(shapes[s])}`, () => subnormalContest(shapes[s]))),
 ];

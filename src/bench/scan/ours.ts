@@ -61,10 +61,10 @@ function tensors(inputs: readonly (readonly [string, Float32Array])[], shape: Sc
   const all = Object.assign({}, ...inputs.map(([name, data]) => byMember(name, data, shape))) as Record<string, Float32Array>;
   return inputs.length > 1 ? all : Object.fromEntries(Object.entries(all).map(([name, data]) => [name.split('.')[1] as string, data]));
 }
-function selectiveTensors({ shape, dt, u, B, C }: ScanInputs): Tensors {
+export function selectiveTensors({ shape, dt, u, B, C }: ScanInputs): Tensors {
   return tensors([['dt', dt], ['u', u], ['B', B], ['C', C]], shape);
 }
-function selectiveWeights({ shape, aLog }: ScanInputs): Weights {
+export function selectiveWeights({ shape, aLog }: ScanInputs): Weights {
   return Object.fromEntries(parameter('A_log', aLog, [shape.channels, shape.states], shape));
 }
 
