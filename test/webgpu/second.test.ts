@@ -1,0 +1,33 @@
+/** Every example's shader through a second WGSL front end (wgsl_reflect, a parser in JavaScript), beside Dawn's: what it says of the bindings is what the plan says. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { WgslReflect } from 'wgsl_reflect';
+import { describe, expect, it } from 'vitest';
+import { compile } from '../../src/compile.js';
+import { openSpec } from '../../src/cli/io.js';
+import { limits } from '../../targets/wgsl/limits.js';
+
+const root = join(import.meta.dirname, '../..');
+const specs = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ssm')).sort();
+const io = { out: () => undefined, err: () => undefined, cwd: root, colour: false, terminal: false };
+
+describe('a second WGSL front end', () => {
+  it.each(specs)('takes the shader of %s', (spec) => {
+    const opened = openSpec(join('examples', spec), io);
+    const { webgpu } = compile(opened.entry, opened.host, { specHash: '', webgpu: true }).module ?? {};
+    if (!webgpu?.manifest.gpu) throw new Error('no shader');
+    const { entry } = new WgslReflect(webgpu.wgsl);
+    const planned = new Map(Object.values(webgpu.manifest.gpu.entries).map((e) => [e.entry, e]));
+    expect(entry.compute.map((f) => f.name).sort()).toEqual([...planned.keys()].sort());
+    for (const f of entry.compute) {
+      const storage = f.resources.filter((r) => r.binding > 0);
+      const plan = planned.get(f.name);
+      const bindings = [...(plan?.lengths ? [1] : []), ...(plan?.arenas ?? []).map((_, k) => 2 + k)];
+      expect([...new Set(storage.map((r) => r.binding))].sort((a, b) => a - b)).toEqual(bindings);
+      expect(storage.length).toBeLessThanOrEqual(limits.storageBuffers);
+    }
+  });
+  it('refuses what is no WGSL', () => {
+    expect(() => new WgslReflect('fn f( { let x == 1; }')).toThrow();
+  });
+});
