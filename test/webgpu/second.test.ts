@@ -1,12 +1,14 @@
 /** Every example's shader through a second WGSL front end (wgsl_reflect, a parser in JavaScript), beside Dawn's: what it says of the bindings is what the plan says. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { WgslReflect } from 'wgsl_reflect';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile.js';
 import { openSpec } from '../../src/cli/io.js';
 import { limits } from '../../targets/wgsl/limits.js';
 
+// Its package names a CommonJS file as an ES module: the one that loads is asked for by its path, which has no types of its own.
+const path: string = 'wgsl_reflect/wgsl_reflect.module.js';
+const { WgslReflect } = (await import(path)) as typeof import('wgsl_reflect');
 const root = join(import.meta.dirname, '../..');
 const specs = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ssm')).sort();
 const io = { out: () => undefined, err: () => undefined, cwd: root, colour: false, terminal: false };
