@@ -21,7 +21,12 @@ export interface ModelSource {
 export interface DeviceSource {
   readonly name: 'webgpu';
   /** @throws LoadError SSM5207 where the device can't be used here. */
-  readonly load: (weights: OpenWeights, options: LoadOptions) => Promise<Runner>;
+  readonly load: (weights: OpenWeights, options: LoadOptions, reference: Reference) => Promise<Runner>;
+}
+/** The same model on wasm: what a device's results can be held against. */
+export interface Reference {
+  readonly manifest: Manifest;
+  readonly load: () => Promise<Runner>;
 }
 export interface LoadOptions {
   /** A safetensors file (path, URL or bytes), or tensors by name. */
@@ -55,7 +60,7 @@ export async function loadModel(manifest: Manifest, source: ModelSource, options
   for (const device of devices) {
     if (name !== 'auto' && name !== device.name) continue;
     try {
-      const runner = await device.load(weights, options);
+      const runner = await device.load(weights, options, { manifest, load: onWasm });
       return new Model(manifest, runner, passedOver, options.finite ?? false, name === 'auto' ? onWasm : undefined);
     } catch (error) {
       // Weights that don't fit this device's model don't fit any other's.

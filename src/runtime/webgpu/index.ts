@@ -12,6 +12,7 @@ import type { Bound } from '../tensors.js';
 import { connect, type Connection, type DeviceWish } from './connection.js';
 import type { Frame } from './frame.js';
 import type { Gpu, GpuDevice } from './gpu.js';
+import { knownAnswer, selfTest, type KnownAnswer } from './self-test.js';
 import { Session, stateBytes, type SessionOf } from './session.js';
 
 export type { Gpu, GpuAdapter, GpuDevice } from './gpu.js';
@@ -32,16 +33,17 @@ const TRIES = 3;
 export function webgpu(source: WebgpuSource): DeviceSource {
   return {
     name: 'webgpu',
-    load: async (weights, options) => {
+    load: async (weights, options, reference) => {
       const wish = wishOf(options);
       // Most machines that can't use it have no adapter: that is known before anything is fetched.
       const connection = await connect(wish);
       try {
         const of = await prepare(source, weights);
-        return new WebgpuRunner(of, wish, await Session.open(connection, of));
+        const known = await knownAnswer(reference);
+        return new WebgpuRunner(of, wish, await open(connection, of, known), known);
       } catch (error) {
         connection.dispose();
-        if (error instanceof SsmcError && error.code.startsWith('SSM50')) throw error;
+        if (error instanceof SsmcError && (error.code.startsWith('SSM50') || error.code === 'SSM5505')) throw error;
         throw failure('SSM5207', { device: 'webgpu', why: reason(error) }, error);
       }
     },
@@ -70,24 +72,44 @@ async function prepare(source: WebgpuSource, weights: OpenWeights): Promise<Sess
 }
 
 /** A session that is complete, or an error and nothing left behind. */
-async function open(connection: Connection, of: SessionOf): Promise<Session> {
+async function open(connection: Connection, of: SessionOf, known: KnownAnswer | undefined): Promise<Session> {
   try {
-    return await Session.open(connection, of);
+    const session = await Session.open(connection, of);
+    if (known) await test(session, of, known);
+    return session;
   } catch (error) {
     connection.dispose();
     throw error;
   }
 }
 
+/** @throws DeviceError SSM5505 where the device's results are wrong. */
+async function test(session: Session, { manifest }: SessionOf, known: KnownAnswer): Promise<void> {
+  if (manifest.notStreamable !== undefined) { await selfTest(known, (job) => session.run(placed(manifest, job))); return; }
+  const frame = await session.frame(1, Math.max(...known.pieces.map((job) => job.time)));
+  try {
+    await selfTest(known, (job, first) => session.steps(frame, placed(manifest, job), { from: 0, count: 1 }, job.time, first));
+  } finally {
+    frame.dispose();
+  }
+}
+/** The tensors with their places on this device: they came with those of the model's own manifest. */
+function placed({ inputs, outputs }: Manifest, job: Job): Job {
+  const own = (specs: readonly TensorSpec[], bound: readonly Bound[]): Bound[] => bound.map(({ data }, k) => ({ data, spec: specs[k] as TensorSpec }));
+  return { ...job, inputs: own(inputs, job.inputs), outputs: own(outputs, job.outputs) };
+}
+
 class WebgpuRunner implements Runner {
   readonly of: SessionOf & { readonly plan: GpuPlan };
   readonly #wish: DeviceWish;
+  readonly #known: KnownAnswer | undefined;
   #session: Session;
   #last: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
-  constructor(of: SessionOf, wish: DeviceWish, session: Session) {
+  constructor(of: SessionOf, wish: DeviceWish, session: Session, known: KnownAnswer | undefined) {
     this.of = of;
+    this.#known = known;
     this.#wish = wish;
     this.#session = session;
   }
@@ -113,7 +135,7 @@ class WebgpuRunner implements Runner {
     let why = '';
     for (let k = 0; k < TRIES && !this.#disposed; k++) {
       try {
-        this.#session = await open(await connect(this.#wish), this.of);
+        this.#session = await open(await connect(this.#wish), this.of, this.#known);
       } catch (error) {
         why = reason(error);
         continue;
@@ -128,13 +150,7 @@ class WebgpuRunner implements Runner {
     return failure('SSM5504', { tries: 0, why: 'the model has given this device up' });
   }
   run(job: Job): Promise<void> {
-    return this.exclusive((session) => session.run(this.placed(job)));
-  }
-  /** The tensors with their places on this device: they came with those of the model's own manifest. */
-  placed(job: Job): Job {
-    const { inputs, outputs } = this.of.manifest;
-    const own = (specs: readonly TensorSpec[], bound: readonly Bound[]): Bound[] => bound.map(({ data }, k) => ({ data, spec: specs[k] as TensorSpec }));
-    return { ...job, inputs: own(inputs, job.inputs), outputs: own(outputs, job.outputs) };
+    return this.exclusive((session) => session.run(placed(this.of.manifest, job)));
   }
   sequence(batch: number): Sequence {
     return new WebgpuSequence(this, batch);
@@ -165,7 +181,7 @@ class WebgpuSequence implements Sequence {
     return this.#runner.exclusive(async (session) => {
       try {
         const frame = await this.#ready(session, job.time);
-        await session.steps(frame, this.#runner.placed(job), { from: 0, count: this.#batch }, job.time, !this.started);
+        await session.steps(frame, placed(this.#runner.of.manifest, job), { from: 0, count: this.#batch }, job.time, !this.started);
         this.#state = await session.keep(frame);
       } catch (error) {
         // What the GPU holds now is not the state before this push.

@@ -1,0 +1,70 @@
+/**
+ * A few steps that are run on wasm and on the GPU before the model is used: drivers do miscompile, and a wrong answer is worse than a slow
+ * one. Two pieces, one after the other, so that carries and the past are used too.
+ */
+import { failure, SsmcError } from '../errors.js';
+import type { Manifest } from '../manifest.js';
+import type { Reference } from '../model.js';
+import type { Job } from '../runner.js';
+import { makeOutputs, sizeOf, type Bound } from '../tensors.js';
+
+/** Steps of each piece: few, so that all of it is little work. */
+const PIECES = [3, 2];
+/** Of an output's size: float32 in another order differs by far less, a wrong kernel by far more. */
+const TOLERANCE = 1e-3;
+/** Outputs smaller than this (root mean square) may be what is left where large numbers cancel. */
+const LEAST = 1e-3;
+
+export interface KnownAnswer {
+  /** As wasm filled them. */
+  readonly pieces: readonly Job[];
+}
+
+/** What wasm makes of it; undefined where there is no wasm to ask. */
+export async function knownAnswer({ manifest, load }: Reference): Promise<KnownAnswer | undefined> {
+  try {
+    const runner = await load();
+    const streamed = manifest.notStreamable === undefined;
+    const pieces = (streamed ? PIECES : [PIECES.reduce((a, b) => a + b)]).map((time, k) => pieceOf(manifest, time, k));
+    const sequence = streamed ? runner.sequence(1) : undefined;
+    for (const job of pieces) await (sequence ? sequence.push(job) : runner.run(job));
+    sequence?.dispose();
+    runner.dispose();
+    return { pieces };
+  } catch (error) {
+    if (error instanceof SsmcError && error.code.startsWith('SSM52')) return undefined;
+    throw error;
+  }
+}
+function pieceOf(manifest: Manifest, time: number, k: number): Job {
+  let seed = 0x9e3779b9 * (k + 1);
+  const random = (): number => {
+    seed ^= seed << 13;
+    seed ^= seed >>> 17;
+    seed ^= seed << 5;
+    return seed / 2 ** 31;
+  };
+  const inputs = manifest.inputs.map((spec): Bound => ({ spec, data: Float32Array.from({ length: sizeOf(spec.shape) * (spec.time ? time : 1) }, random) }));
+  return { inputs, outputs: makeOutputs(manifest.outputs, 1, time), batch: 1, time, lengths: Int32Array.of(time) };
+}
+
+/** Runs the pieces by `run`, the first of them as the first of a sequence. @throws DeviceError SSM5505 where an output differs. */
+export async function selfTest({ pieces }: KnownAnswer, run: (job: Job, first: boolean) => Promise<void>): Promise<void> {
+  for (const [k, known] of pieces.entries()) {
+    const outputs = known.outputs.map(({ spec, data }) => ({ spec, data: new Float32Array(data.length) }));
+    await run({ ...known, outputs }, k === 0);
+    for (const [o, { spec, data }] of outputs.entries()) {
+      const error = distance(data, (known.outputs[o] as Bound).data);
+      if (!(error <= TOLERANCE)) throw failure('SSM5505', { why: `in a test of ${known.time} steps, output \`${spec.name}\` is off by ${error.toPrecision(2)} of its size` });
+    }
+  }
+}
+/** Normwise; 0 where the known answer is no number: then there is nothing to hold against it. */
+function distance(got: Float32Array, want: Float32Array): number {
+  let [off, size] = [0, 0];
+  want.forEach((w, i) => {
+    off += ((got[i] as number) - w) ** 2;
+    size += w ** 2;
+  });
+  return Number.isFinite(size) ? Math.sqrt(off) / Math.max(Math.sqrt(size), LEAST * Math.sqrt(want.length)) : 0;
+}
