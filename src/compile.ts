@@ -70,6 +70,8 @@ export interface WebgpuModule {
   readonly load: Uint8Array;
   readonly kernels: readonly Kernel[];
   readonly kernelOf: ReadonlyMap<Stage, Kernel>;
+  /** With the strategies that suit this machine. */
+  readonly graph: StageGraph;
   readonly schedule: Schedule;
 }
 export interface CompiledModule {
@@ -105,14 +107,15 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   options.onPass?.('check', 'the program as it is meant', program);
   const source = simplify.run(program, builder);
   const recurrences: Recurrences = { program: source, forms: normalForms(source, builder) };
-  const graph = chooseStrategies(fuse(rewrite(program, builder, options.onPass), builder), builder, options.strategy ?? 'auto', diagnostics, recurrences);
+  const fused = fuse(rewrite(program, builder, options.onPass), builder);
+  const graph = chooseStrategies(fused, wasm.caps, builder, options.strategy ?? 'auto', diagnostics, recurrences);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const scheduled = schedule(graph, wasm.caps, builder);
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
   checkMemory(manifest, program, diagnostics);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
-  const webgpu = options.webgpu ? compileWebgpu(graph, builder, options, workOf(scheduled), diagnostics) : undefined;
+  const webgpu = options.webgpu ? compileWebgpu(fused, recurrences, builder, options, workOf(scheduled), diagnostics) : undefined;
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const module: CompiledModule = {
     manifest,
@@ -133,7 +136,9 @@ function workOf(scheduled: Schedule): number {
   });
   return Math.ceil(Math.max(1, ...rows));
 }
-function compileWebgpu(graph: StageGraph, builder: Builder, options: CompileOptions, work: number, diagnostics: Diagnostics): WebgpuModule | undefined {
+function compileWebgpu(fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions, work: number, diagnostics: Diagnostics): WebgpuModule | undefined {
+  // What forbids a strategy forbids it on every machine, and has been said.
+  const graph = chooseStrategies(fused, wgsl.caps, builder, options.strategy ?? 'auto', new Diagnostics(), recurrences);
   const scheduled = schedule(graph, wgsl.caps, builder);
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
   const pasts = new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : [])));
@@ -148,7 +153,7 @@ function compileWebgpu(graph: StageGraph, builder: Builder, options: CompileOpti
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
   return {
     manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries) } },
-    wgsl: module.text, load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, schedule: scheduled,
+    wgsl: module.text, load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled,
   };
 }
 

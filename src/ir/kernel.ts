@@ -113,6 +113,8 @@ export interface Groups {
   readonly of: 'R' | 'T' | 'B' | 1;
   readonly each: number;
   readonly per: number;
+  /** None for tiles of fewer steps. */
+  readonly from?: number;
 }
 export interface Kernel {
   readonly name: string;

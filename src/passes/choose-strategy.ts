@@ -3,6 +3,8 @@
  *
  * serial: channels in parallel, time in order. chunked: per-chunk summaries, a carry scan, a second pass; twice the arithmetic, for
  * machines with more threads than channels. step: a step at a time, where the recurrence isn't affine, or on request.
+ *
+ * It is chosen for the machine, before the batch is known: a choice by the batch would change the bits of its rows.
  */
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Builder } from '../ir/builder.js';
@@ -11,14 +13,19 @@ import type { Stage, StageGraph, Strategy } from '../ir/stages.js';
 import { chunkStep, type ChunkStep, type NoChunkStep } from './chunk-step.js';
 import type { Recurrences } from './normal-form.js';
 import { CHUNK } from './schedule/limits.js';
+import type { Machine } from './schedule/shape.js';
 
 /** The reason of a strategy that the user forced. */
 export const ASKED = 'asked for';
+/** Rows of a batch that a machine is to be filled with. */
+const TYPICAL_BATCH = 8;
+/** A chunk's matrix that is small beside the work of its steps. */
+const SMALL_MATRIX = 4;
 type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
 
 /** `source`: the recurrences as the user wrote them, to say in whose words what forbids a scan. */
 export function chooseStrategies(
-  graph: StageGraph, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences,
+  graph: StageGraph, machine: Machine, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences,
 ): StageGraph {
   const stages = graph.stages.map((stage): Stage => {
     if (stage.anchor !== 'scan') return stage;
@@ -28,18 +35,32 @@ export function chooseStrategies(
     if (named && wanted === 'chunked' && step.kind === 'none') diagnostics.error('SSM4101', named.span, { state: named.name, why: step.why });
     const why = step.kind === 'none' && !affine ? ((named && source && reasonOf(named.name, source)) ?? step.why) : '';
     if (named && !affine) diagnostics.warning('SSM3301', named.span, { state: named.name, why });
-    const options = weigh(step, affine, why);
+    const fill = fillOf(stage, machine);
+    const options = weigh(step, affine, why, fill);
     const choose = (name: Strategy, because?: string): Stage => {
       const own = options.find((o) => o.name === name);
       return { ...stage, strategy: { name, why: because ?? own?.why ?? '', weighed: options.filter((o) => o.name !== name) } };
     };
     if (wanted === 'chunked' && step.kind === 'chunk-step') return choose('chunked', ASKED);
     if (wanted === 'step') return choose('step', ASKED);
+    if (wanted === 'auto' && step.kind === 'chunk-step' && step.components.length <= SMALL_MATRIX && fill?.few) return choose('chunked');
     return affine ? choose('serial') : choose('step');
   });
   return { ...graph, stages };
 }
-function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string): Weighed {
+interface Fill {
+  readonly few: boolean;
+  /** What the machine has to do at once, in words. */
+  readonly text: string;
+}
+/** Of a machine with threads, whether the stage's points leave more than half of it idle: chunks take twice the arithmetic. */
+function fillOf(stage: Stage, { threads }: Machine): Fill | undefined {
+  if (!threads) return undefined;
+  const points = stage.domain.reduce((n, i) => n * i.axis.size, 1);
+  const few = 2 * TYPICAL_BATCH * points < threads.toFill;
+  return { few, text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
+}
+function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined): Weighed {
   if (!affine) return [
     { name: 'step', possible: true, why: notAffine },
     { name: 'serial', possible: false, why: 'no scan: it is not affine' }, { name: 'chunked', possible: false, why: 'no scan: it is not affine' },
@@ -47,9 +68,9 @@ function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string
   const size = step.kind === 'chunk-step' ? step.components.length : 0;
   const summary = size === 1 ? 'a number' : `a matrix of ${size}×${size}`;
   return [
-    { name: 'serial', possible: true, why: 'one thread runs its channels on the lanes; chunks would double the arithmetic' },
+    { name: 'serial', possible: true, why: fill ? `a thread per point: ${fill.text}` : 'one thread runs its channels on the lanes; chunks would double the arithmetic' },
     step.kind === 'chunk-step'
-      ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: for more threads than channels` }
+      ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: ${fill ? `twice the arithmetic; ${fill.text}` : 'for more threads than channels'}` }
       : { name: 'chunked', possible: false, why: step.why },
     { name: 'step', possible: true, why: 'what streaming does; the same order as serial' },
   ];

@@ -44,6 +44,7 @@ export interface NoChunkStep {
 
 export function chunkStep(stage: Stage, program: Program, b: Builder): ChunkStep | NoChunkStep {
   const no = (why: string, affine = true): NoChunkStep => ({ kind: 'none', affine, why });
+  if (stage.accumulators.length > 0) return no('it takes a reduction over time along, which goes from step to step');
   const members = new Map(stage.items.map((i) => [i.def, i]));
   for (const item of stage.items) for (const id of reads(item.body)) {
     const d = program.definitions[id];

@@ -48,6 +48,8 @@ export interface LaunchGrid {
   readonly of: 'R' | 'T' | 'B' | 1;
   readonly each: number;
   readonly per: number;
+  /** Not launched for tiles of fewer steps. */
+  readonly from?: number;
   readonly batches: 'B' | 1;
 }
 

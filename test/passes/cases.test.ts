@@ -9,6 +9,7 @@ import { printStages } from '../../src/ir/print-stages.js';
 import type { Program } from '../../src/ir/program.js';
 import { verifyProgram } from '../../src/ir/verify-program.js';
 import { chooseStrategies } from '../../src/passes/choose-strategy.js';
+import { wasm } from '../../targets/wasm/index.js';
 import { fuse } from '../../src/passes/fuse.js';
 import { normwise } from '../../src/cli/tensors.js';
 import { compileText, randomInputs } from '../random/agree.js';
@@ -31,7 +32,7 @@ function outcome(c: Case): Outcome {
   const last = c.passes.at(-1) ?? '';
   if (last === 'fuse' || last === 'strategies') {
     const fused = fuse(before, builder);
-    const graph = last === 'fuse' ? fused : chooseStrategies(fused, builder, 'auto', new Diagnostics());
+    const graph = last === 'fuse' ? fused : chooseStrategies(fused, wasm.caps, builder, 'auto', new Diagnostics());
     verifyProgram(graph.program);
     const text = printStages(graph);
     return { text, again: text, before, after: graph.program };

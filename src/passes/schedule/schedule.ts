@@ -14,7 +14,7 @@ import { planRows } from './memory.js';
 import { packLaunch } from './pack.js';
 import type { Machine } from './shape.js';
 import { SharedKernels } from './share-kernels.js';
-import { beginKernel, stageKernel } from './stage-kernel.js';
+import { beginKernel, stageKernel, type Part } from './stage-kernel.js';
 import { beginHistoryKernel as beginThreadHistory } from './threads/around.js';
 import { beginKernels, threadKernel } from './threads/thread-kernel.js';
 
@@ -23,6 +23,8 @@ export interface Schedule {
   readonly kernels: readonly Kernel[];
   /** The kernel of each stage that has one, with the stage's own buffers. */
   readonly kernelOf: ReadonlyMap<Stage, Kernel>;
+  /** All of them in their order, where a stage has several. */
+  readonly kernelsOf: ReadonlyMap<Stage, readonly Kernel[]>;
   readonly layout: Layout;
   readonly buffers: readonly BufferSpec[];
   readonly launches: Readonly<Record<Phase, readonly Launch[]>>;
@@ -47,6 +49,7 @@ class Scheduler {
   readonly #shared = new SharedKernels();
   #count = 0;
   readonly #kernelOf = new Map<Stage, Kernel>();
+  readonly #kernelsOf = new Map<Stage, readonly Kernel[]>();
 
   readonly #builder: Builder;
 
@@ -89,23 +92,22 @@ class Scheduler {
     // With threads the past is moved on when all of a tile is done.
     if (this.#machine.threads) for (const h of layout.histories.values()) outputs.add(h.rows);
     planRows(layout, [...staged.step, ...staged.finish].map((s) => s.kernel), inputs, outputs);
-    return { kernels: this.#shared.kernels, kernelOf: this.#kernelOf, layout, buffers: layout.buffers, launches };
+    return { kernels: this.#shared.kernels, kernelOf: this.#kernelOf, kernelsOf: this.#kernelsOf, layout, buffers: layout.buffers, launches };
   }
 
   #stage(stage: Stage): Kernel[] {
     const machine = stage.phase === 'load' ? host : this.#machine;
     const made: Kernel[] = [];
     const add = (kernel: Kernel): void => { this.#shared.of(kernel); made.push(kernel); };
-    const { threads } = this.#machine;
-    if (threads && stage.phase !== 'load') {
-      add(threadKernel(stage, this.#entry(stage), this.#layout, threads, this.#signs));
-      this.#kernelOf.set(stage, made.at(-1) as Kernel);
-      return made;
-    }
+    const threads = stage.phase === 'load' ? undefined : this.#machine.threads;
+    const write = (part: Part): void => {
+      const entry = this.#entry(stage, part.kind === 'whole' || part.kind === 'apply' ? '' : part.kind);
+      add(threads ? threadKernel(stage, entry, this.#layout, threads, this.#signs, part) : stageKernel(stage, entry, this.#layout, machine, this.#signs, part));
+    };
     const step = stage.strategy?.name === 'chunked' ? chunkStep(stage, this.#graph.program, this.#builder) : undefined;
-    if (step?.kind === 'chunk-step') {
-      for (const kind of ['summary', 'carry', 'apply'] as const) add(stageKernel(stage, this.#entry(stage, kind === 'apply' ? '' : kind), this.#layout, machine, this.#signs, { kind, step }));
-    } else add(stageKernel(stage, this.#entry(stage), this.#layout, machine, this.#signs));
+    if (step?.kind === 'chunk-step') for (const kind of ['summary', 'carry', 'apply'] as const) write({ kind, step });
+    else write({ kind: 'whole' });
+    this.#kernelsOf.set(stage, made);
     this.#kernelOf.set(stage, made.at(-1) as Kernel);
     return made;
   }

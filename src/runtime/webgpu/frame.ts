@@ -229,7 +229,7 @@ export function keptBytes(plan: GpuPlan, arranged: Arrangement): { readonly aren
   });
 }
 function groupsOf({ grid }: KernelLaunch, batch: number, steps: number): number {
-  if (!grid) return 0;
+  if (!grid || steps < (grid.from ?? 0)) return 0;
   const of = grid.of === 'R' ? batch * steps : grid.of === 'T' ? steps : grid.of === 'B' ? batch : 1;
   return grid.times * Math.ceil((of * grid.each) / grid.per);
 }

@@ -38,7 +38,7 @@ const MOST_STEPS = 32;
 export function stageShared(kernel: Kernel, machine: Threads): Kernel {
   const { grid } = kernel;
   if (!grid || grid.threads < 2) return kernel;
-  const at = kernel.body.findIndex((s) => s.kind === 'for' && s.step === 1 && s.from.kind === 'int' && s.from.value === 0 && s.to.kind === 'ivar');
+  const at = kernel.body.findIndex((s) => s.kind === 'for' && s.step === 1 && (s.from.kind === 'ivar' || (s.from.kind === 'int' && s.from.value === 0)) && s.to.kind === 'ivar');
   const loop = kernel.body[at] as For | undefined;
   if (!loop) return kernel;
   const plan = new Plan(kernel, loop, machine).make();
@@ -81,7 +81,8 @@ class Plan {
   }
 
   make(): { loop: Stmt; size: number } | undefined {
-    if (this.#row === '') return undefined;
+    // A tile of steps is the group's: all its threads begin at the same one.
+    if (this.#row === '' || [...intVars(this.#loop.from), ...intVars(this.#loop.to)].some((v) => this.#varying.has(v))) return undefined;
     const families = this.#families();
     const slices: Slice[] = [];
     let width = 0;
@@ -143,7 +144,7 @@ class Plan {
       return { ...v, buffer: SHARED, at: iadd(imul(t, width), int(slice.position - slice.low + l.constant), ...inner) };
     } });
     return {
-      kind: 'for', name: first, from: int(0), to: this.#loop.to, step: steps, body: [
+      kind: 'for', name: first, from: this.#loop.from, to: this.#loop.to, step: steps, body: [
         { kind: 'barrier' },
         ...slices.map((s, k) => this.#copy(s, `q${k}`, start, width, steps)),
         { kind: 'barrier' },

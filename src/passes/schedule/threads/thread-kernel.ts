@@ -2,18 +2,24 @@
  * A stage to its kernel on a machine with threads. A thread computes one point of the domain: in a flat stage of one row, in a stage in
  * the order of time of every step of its sequence, its states in memory of its own. Where a stage reduces along what lies contiguous,
  * a group of threads takes a point together.
+ *
+ * A chunked recurrence is three kernels: the summary of each chunk from a zero state, by a thread per chunk and point; the states that
+ * chunks begin with, by a thread per element; and the second pass from these. A tile shorter than a chunk is the second pass alone, which
+ * then takes its states from carry memory and leaves them there.
  */
-import type { Grid, Groups, Int, Kernel, Value } from '../../../ir/kernel.js';
+import type { Cond, Grid, Groups, Int, Kernel, Value } from '../../../ir/kernel.js';
 import { visitExpr } from '../../../ir/builder.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item, KeptState, Stage } from '../../../ir/stages.js';
+import type { ChunkStep } from '../../chunk-step.js';
 import type { Signs } from '../../sign.js';
 import { Expressions, identity, num, type Task } from '../expressions.js';
 import { iadd, icompare, imin, imul, int } from '../ints.js';
 import { rowMajor, type Layout, type StateStorage } from '../layout.js';
-import { UNROLL } from '../limits.js';
+import { CHUNK, UNROLL } from '../limits.js';
 import { affinePlace, Envs, placeOf, type Env } from '../places.js';
 import { shapeOf } from '../shape.js';
+import type { Part } from '../stage-kernel.js';
 import { Writer } from '../writer.js';
 import { Access, BATCH, GROUP, isNow, THREAD } from './access.js';
 import type { Threads } from './machine.js';
@@ -31,25 +37,44 @@ interface Accumulating {
   readonly item: Item;
   readonly op: string;
 }
-interface Kept {
-  readonly state: KeptState;
-  readonly item: Item;
+/** Numbers that a thread keeps for its point from step to step. */
+interface Cells {
   readonly storage: StateStorage;
   readonly strides: readonly number[];
   /** The thread's own copy, while it goes through the steps. */
   readonly own: string | undefined;
+  /** They are told apart when the kernel is compiled: they can be registers. */
+  readonly unrolled: boolean;
+}
+interface Kept extends Cells {
+  readonly state: KeptState;
+  readonly item: Item;
+  /** In carry memory; `storage` is the chunk's, where there are chunks. */
+  readonly home: StateStorage;
+}
+/** The product of a chunk's transitions, entry after entry. */
+interface Products extends Cells {
+  readonly step: ChunkStep;
+  /** Elements of one entry. */
+  readonly each: number;
+}
+/** Steps that a thread goes through: `from` to `to`, of a sequence of `length`. */
+interface Span {
+  readonly from: Int;
+  readonly to: Int;
+  readonly length: Int;
 }
 
-export function threadKernel(stage: Stage, entry: string, layout: Layout, machine: Threads, signs: Signs): Kernel {
-  return new ThreadKernel(stage, layout, machine, signs).kernel(entry);
+export function threadKernel(stage: Stage, entry: string, layout: Layout, machine: Threads, signs: Signs, part: Part = { kind: 'whole' }): Kernel {
+  return new ThreadKernel(stage, layout, machine, signs, part).kernel(entry);
 }
 /** Initial states and the identities of reductions over time, written to carry memory before the first step. */
 export function beginKernels(stage: Stage, entry: (k: number) => string, layout: Layout, machine: Threads, signs: Signs): Kernel[] {
   const made: Kernel[] = [];
-  for (const s of stage.states) if (s.initial) made.push(new ThreadKernel(stage, layout, machine, signs).beginState(entry(made.length), s, s.initial));
+  for (const s of stage.states) if (s.initial) made.push(new ThreadKernel(stage, layout, machine, signs, { kind: 'whole' }).beginState(entry(made.length), s, s.initial));
   for (const a of stage.accumulators) {
     const value = a.op === 'max' || a.op === 'min' ? identity(a.op) : 0;
-    if (value !== 0) made.push(new ThreadKernel(stage, layout, machine, signs).beginAccumulator(entry(made.length), a.def, value));
+    if (value !== 0) made.push(new ThreadKernel(stage, layout, machine, signs, { kind: 'whole' }).beginAccumulator(entry(made.length), a.def, value));
   }
   return made;
 }
@@ -68,9 +93,14 @@ class ThreadKernel {
   /** Threads that take one point together; 1: each has its own. */
   readonly #lanes: number;
   readonly #kept: Kept[] = [];
+  readonly #part: Part;
+  readonly #products: Products | undefined;
+  /** The chunk's number among all of the batch. */
+  #chunk: Int | undefined;
 
-  constructor(stage: Stage, layout: Layout, machine: Threads, signs: Signs) {
+  constructor(stage: Stage, layout: Layout, machine: Threads, signs: Signs, part: Part) {
     this.#stage = stage;
+    this.#part = part;
     this.#layout = layout;
     this.#machine = machine;
     this.#items = new Map(stage.items.map((i) => [i.def, i]));
@@ -86,6 +116,8 @@ class ThreadKernel {
       this.#kept.push(kept);
       written.add(kept.own ?? kept.storage.buffer);
     }
+    this.#products = part.kind === 'summary' || part.kind === 'carry' ? this.#productCells(part.step) : undefined;
+    if (this.#products && part.kind === 'summary') written.add(this.#products.own ?? this.#products.storage.buffer);
     for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
     this.#w = new Writer(written, ['$R', '$B', '$T', '$l', '$g', '$b']);
     this.#access = new Access(stage, layout, this.#w, this.#lanes, shape.lane);
@@ -94,13 +126,13 @@ class ThreadKernel {
       item: (e) => (isNow(e.time) && !stage.accumulators.some((a) => a.def === e.def) ? this.#items.get(e.def) : undefined),
       load: (e, env) => this.#read(e, env),
       decays: (arg) => stage.anchor === 'scan' && signs.of(arg).nonPositive,
-    }, stage.items);
+    }, [...stage.items, ...(part.kind === 'summary' ? part.step.products : [])]);
   }
 
   /** A scan's loops over states are unrolled while that makes few enough copies of their bodies. */
   #unroll(): number {
     const inner = new Set<number>();
-    let small = 1;
+    let small = this.#part.kind === 'summary' ? Math.max(1, this.#part.step.products.length) : 1;
     for (const item of this.#stage.items) visitExpr(item.body, (e) => {
       if (e.kind !== 'reduce' || e.over === 'time') return;
       if (e.over.axis.size > UNROLL) inner.add(e.over.axis.size);
@@ -118,6 +150,9 @@ class ThreadKernel {
 
   kernel(name: string): Kernel {
     const stage = this.#stage;
+    const part = this.#part;
+    if (part.kind === 'carry') return this.#carry(name, part.step);
+    if (part.kind !== 'whole') return this.#chunks(name);
     if (stage.order !== 'flat') return this.#sequences(name);
     const inTime = stage.items.some((i) => this.#layout.program.definitions[i.def]?.time) && stage.phase === 'step';
     const tiling = inTime && !this.#needsSequence() && this.#lanes === 1 ? tilingOf(stage, this.#lane, this.#order, this.#items, this.#layout, this.#machine) : undefined;
@@ -181,19 +216,43 @@ class ThreadKernel {
     const points = countPoints(this.#order);
     const threads = Math.min(GROUP_THREADS, Math.max(1, points));
     const id = this.#w.int('id', iadd(imul(GROUP, threads), THREAD));
-    const grid: Grid = { threads, lanes: 1, groups: { times: 1, of: 1, each: points, per: threads }, batches: 'B' };
     const length = this.#access.length();
-    const inside = icompare('lt', id, int(points));
-    if (points % threads === 0) this.#sequence(id, length, (f) => f());
-    else if (this.#kept.some((k) => k.own === undefined)) this.#w.branch(inside, () => this.#sequence(id, length, (f) => f()), () => undefined);
-    // A thread past the last point does what the last one does, but for writing: barriers are for all.
-    else this.#sequence(this.#w.int('point', imin(id, int(points - 1))), length, (f) => this.#w.branch(inside, f, () => undefined));
+    this.#eachPoint(id, threads, { from: int(0), to: length, length });
+    const grid: Grid = { threads, lanes: 1, groups: { times: 1, of: 1, each: points, per: threads }, batches: 'B' };
     return stageShared(this.#access.finish(name, this.#w.body, grid), this.#machine);
   }
-  /** All steps of one point; `mine` writes what threads without a point of their own must not. */
-  #sequence(point: Int, length: Int, mine: (f: () => void) => void): void {
+  /** Groups for each chunk and tile of points; chunks stand at fixed steps of the tile. */
+  #chunks(name: string): Kernel {
+    const w = this.#w;
+    const points = countPoints(this.#order);
+    const threads = Math.min(GROUP_THREADS, Math.max(1, points));
+    const tiles = Math.ceil(points / threads);
+    const { quotient, rest: tile } = divide(GROUP, tiles);
+    const c = w.int('c', quotient);
+    const from = w.int('start', imul(c, CHUNK));
+    const length = this.#access.length();
+    this.#chunk = w.int('chunk', iadd(imul(BATCH, this.#chunksOf(this.#access.scalar('T'))), c));
+    const to = w.int('end', imin(length, iadd(from, int(CHUNK))));
+    this.#eachPoint(w.int('id', iadd(imul(tile, threads), THREAD)), threads, { from, to, length });
+    const grid: Grid = { threads, lanes: 1, groups: { times: tiles, of: 'T', each: 1, per: CHUNK, ...(this.#part.kind === 'summary' ? { from: CHUNK } : {}) }, batches: 'B' };
+    return stageShared(this.#access.finish(name, w.body, grid), this.#machine);
+  }
+  #chunksOf(steps: Int): Int {
+    return this.#w.int('chunks', { kind: 'idiv', left: iadd(steps, int(CHUNK - 1)), by: CHUNK });
+  }
+  #eachPoint(id: Int, threads: number, span: Span): void {
+    const points = countPoints(this.#order);
+    const inside = icompare('lt', id, int(points));
+    const always = (f: () => void): void => f();
+    if (points % threads === 0) this.#sequence(id, span, always);
+    else if ([...this.#kept, ...(this.#products ? [this.#products] : [])].some((k) => k.own === undefined)) this.#w.branch(inside, () => this.#sequence(id, span, always), () => undefined);
+    // A thread past the last point does what the last one does, but for writing: barriers are for all.
+    else this.#sequence(this.#w.int('point', imin(id, int(points - 1))), span, (f) => this.#w.branch(inside, f, () => undefined));
+  }
+  /** The steps of one point; `mine` writes what threads without a point of their own must not. */
+  #sequence(point: Int, { from, to, length }: Span, mine: (f: () => void) => void): void {
     const env = bindPoint(this.#w, this.#envs, this.#envs.root(BATCH), this.#order, point);
-    for (const k of this.#kept) this.#copyIn(k, env);
+    this.#copyIn(env);
     const accumulators = this.#openAccumulators(env);
     const backward = this.#stage.order === 'backward';
     const step = (t: Int): void => {
@@ -203,26 +262,28 @@ class ThreadKernel {
       this.#step(at, accumulators, mine);
       this.#access.step = undefined;
     };
-    if (backward) this.#w.loop('t', iadd(length, int(-1)), int(-1), -1, {}, step);
-    else this.#w.loop('t', int(0), length, 1, {}, step);
+    if (backward) this.#w.loop('t', iadd(to, int(-1)), iadd(from, int(-1)), -1, {}, step);
+    else this.#w.loop('t', from, to, 1, {}, step);
     mine(() => {
-      for (const k of this.#kept) this.#copyOut(k, env);
+      this.#copyOut(env);
       for (const a of accumulators) this.#access.store(a.item, { kind: 'reg', name: a.name }, env);
     });
   }
   #step(env: Env, accumulators: readonly Accumulating[], mine: (f: () => void) => void): void {
     const states = new Map(this.#kept.map((k) => [k.state.def, k]));
-    const tasks: Task[] = this.#stage.items.filter((i) => this.#stage.stored.has(i.def) || states.has(i.def)).map((item): Task => {
+    const stores = (item: Item): boolean => this.#part.kind !== 'summary' && this.#stage.stored.has(item.def);
+    const tasks: Task[] = this.#stage.items.filter((i) => stores(i) || states.has(i.def)).map((item): Task => {
       const kept = states.get(item.def);
       return {
         inner: item.inner, body: item.body, env, last: kept !== undefined,
         sink: (v, at) => {
           const value = this.#w.let(v);
-          if (this.#stage.stored.has(item.def)) mine(() => this.#access.store(item, value, at));
+          if (stores(item)) mine(() => this.#access.store(item, value, at));
           if (kept) this.#storeState(kept, value, at);
         },
       };
     });
+    if (this.#part.kind === 'summary') tasks.push(...this.#nextProducts(env));
     for (const a of accumulators) tasks.push({ inner: [], body: a.item.body, env, sink: (v) => {
       const old: Value = { kind: 'reg', name: a.name };
       this.#w.set(a.name, a.op === 'last' ? v : { kind: 'binary', op: a.op === 'sum' ? 'add' : (a.op as 'max' | 'min'), left: old, right: v });
@@ -244,47 +305,80 @@ class ThreadKernel {
     const item = this.#stage.items.find((i) => i.def === state.def) as Item;
     const sizes = item.inner.map((i) => i.axis.size);
     const cells = sizes.reduce((n, s) => n * s, 1);
-    const storage = this.#layout.state(this.#stage, state.def, cells, countPoints(this.#order), state.depth, state.inPlace);
+    const home = this.#layout.state(this.#stage, state.def, cells, countPoints(this.#order), state.depth, state.inPlace);
+    const storage = this.#part.kind === 'summary' ? this.#layout.chunkState(home, 'sum') : this.#part.kind === 'apply' ? this.#layout.chunkState(home, 'start') : home;
     const name = `${this.#layout.program.definitions[state.def]?.name ?? 'state'}#own`;
     const own = cells * storage.slots <= OWN_CELLS ? name : undefined;
-    return { state, item, storage, strides: rowMajor(sizes), own };
+    return { state, item, home, storage, strides: rowMajor(sizes), own, unrolled: item.inner.every((i) => i.axis.size <= this.#unroll()) };
   }
-  /** In carry memory points are innermost: neighbouring threads have neighbouring elements. */
-  #carryAt(k: Kept, env: Env, cell: Int): Int {
+  #productCells(step: ChunkStep): Products {
+    const sizes = step.elementwise.map((i) => i.axis.size);
+    const each = sizes.reduce((n, s) => n * s, 1);
+    const cells = step.products.length * each;
+    const storage = this.#layout.chunkMemory(`${this.#stage.name}#products`, { cells, slots: 1, row: cells * countPoints(this.#order) });
+    return { step, each, storage, strides: rowMajor(sizes), own: cells <= OWN_CELLS ? '#products#own' : undefined, unrolled: sizes.every((s) => s <= this.#unroll()) };
+  }
+  /** Points are innermost: neighbouring threads have neighbouring elements. */
+  #elementAt(storage: StateStorage, row: Int, env: Env, cell: Int): Int {
     const points = countPoints(this.#order);
-    return iadd(imul(BATCH, k.storage.row), imul(cell, points), pointOf(this.#order, (i) => placeOf(env, i).int));
+    return iadd(imul(row, storage.row), imul(cell, points), pointOf(this.#order, (i) => placeOf(env, i).int));
   }
-  #each(k: Kept, body: (cell: Int) => void): void {
+  #homeAt(k: Kept, env: Env, cell: Int): Int {
+    return this.#elementAt(k.home, BATCH, env, cell);
+  }
+  #each(k: Cells, body: (cell: Int) => void): void {
     const count = k.storage.cells * k.storage.slots;
-    if (this.#unrolled(k.item)) for (let c = 0; c < count; c++) body(int(c));
+    if (k.unrolled) for (let c = 0; c < count; c++) body(int(c));
     else this.#w.loop('c', int(0), int(count), 1, {}, body);
   }
-  /** Its cells are told apart when the kernel is compiled: they can be registers. */
-  #unrolled(item: Item): boolean {
-    return item.inner.every((i) => i.axis.size <= this.#unroll());
+  #loadAt(buffer: string, at: Int): Value {
+    return this.#w.let({ kind: 'load', buffer: this.#access.touch(buffer, 'read'), at, access: 'uniform' });
   }
-  #copyIn(k: Kept, env: Env): void {
-    if (k.own === undefined) return;
-    const own = this.#access.memory(k.own, k.storage.cells * k.storage.slots, 'thread');
-    this.#each(k, (cell) => this.#w.store(own, cell, this.#w.let({ kind: 'load', buffer: this.#access.touch(k.storage.buffer, 'read'), at: this.#carryAt(k, env, cell), access: 'uniform' }), 'one'));
+  #storeAt(buffer: string, at: Int, value: Value): void {
+    this.#w.store(this.#access.touch(buffer, 'write'), at, value, 'one');
   }
-  #copyOut(k: Kept, env: Env): void {
-    const { own } = k;
-    if (own === undefined) return;
-    this.#each(k, (cell) => this.#w.store(this.#access.touch(k.storage.buffer, 'write'), this.#carryAt(k, env, cell), this.#w.let({ kind: 'load', buffer: own, at: cell, access: 'uniform' }), 'one'));
+  /** What the steps begin with: of a whole recurrence the carried states, of a chunk's summary 0, of its second pass the states that it begins with. */
+  #copyIn(env: Env): void {
+    const all: readonly Cells[] = this.#part.kind === 'summary' && this.#products ? [...this.#kept, this.#products] : this.#kept;
+    for (const k of all) if (k.own !== undefined) this.#access.memory(k.own, k.storage.cells * k.storage.slots, 'thread');
+    if (this.#part.kind === 'summary') for (const k of all) this.#each(k, (cell) => this.#storeCell(k, env, cell, num(0)));
+    else if (this.#part.kind === 'whole') this.#fromHome(env);
+    else this.#w.branch(this.#isShort(), () => this.#fromHome(env), () => {
+      for (const k of this.#kept) if (k.own !== undefined) this.#each(k, (cell) => this.#storeCell(k, env, cell, this.#loadAt(k.storage.buffer, this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell))));
+    });
+  }
+  #copyOut(env: Env): void {
+    if (this.#part.kind === 'whole') { this.#toHome(env); return; }
+    if (this.#part.kind === 'apply') { this.#w.branch(this.#isShort(), () => this.#toHome(env), () => undefined); return; }
+    for (const k of [...this.#kept, ...(this.#products ? [this.#products] : [])]) {
+      if (k.own !== undefined) this.#each(k, (cell) => this.#storeAt(k.storage.buffer, this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell), this.#w.let(this.#loadCell(k, env, cell))));
+    }
+  }
+  #fromHome(env: Env): void {
+    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => this.#storeCell(k, env, cell, this.#loadAt(k.home.buffer, this.#homeAt(k, env, cell))));
+  }
+  #toHome(env: Env): void {
+    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => this.#storeAt(k.home.buffer, this.#homeAt(k, env, cell), this.#w.let(this.#loadCell(k, env, cell))));
+  }
+  #isAway(k: Kept): boolean {
+    return k.own !== undefined || k.storage.buffer !== k.home.buffer;
+  }
+  /** A tile of less than a chunk has nothing to carry: its second pass is all there is to do. */
+  #isShort(): Cond {
+    return icompare('lt', this.#access.scalar('T'), int(CHUNK));
   }
   #cell(k: Kept, inner: readonly Int[], slot: Int): Int {
     let at: Int = imul(iadd(slot, int(k.state.inPlace ? -1 : 0)), k.storage.cells);
     inner.forEach((p, d) => { at = iadd(at, imul(p, k.strides[d] as number)); });
     return at;
   }
-  #loadCell(k: Kept, env: Env, cell: Int): Value {
+  #loadCell(k: Cells, env: Env, cell: Int): Value {
     if (k.own !== undefined) return { kind: 'load', buffer: k.own, at: cell, access: 'uniform' };
-    return { kind: 'load', buffer: this.#access.touch(k.storage.buffer, 'read'), at: this.#carryAt(k, env, cell), access: 'uniform' };
+    return { kind: 'load', buffer: this.#access.touch(k.storage.buffer, 'read'), at: this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell), access: 'uniform' };
   }
-  #storeCell(k: Kept, env: Env, cell: Int, value: Value): void {
+  #storeCell(k: Cells, env: Env, cell: Int, value: Value): void {
     if (k.own !== undefined) this.#w.store(k.own, cell, value, 'one');
-    else this.#w.store(this.#access.touch(k.storage.buffer, 'write'), this.#carryAt(k, env, cell), value, 'one');
+    else this.#storeAt(k.storage.buffer, this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell), value);
   }
   #storeState(k: Kept, value: Value, env: Env): void {
     const inner = k.item.inner.map((i) => placeOf(env, i).int);
@@ -298,17 +392,76 @@ class ThreadKernel {
     const { cells } = k.storage;
     const move = (slot: number, c: Int): void => this.#storeCell(k, env, iadd(int(slot * cells), c), this.#w.let(this.#loadCell(k, env, iadd(int((slot - 1) * cells), c))));
     for (let slot = k.state.depth; slot >= 1; slot--) {
-      if (this.#unrolled(k.item)) for (let c = 0; c < cells; c++) move(slot, int(c));
+      if (k.unrolled) for (let c = 0; c < cells; c++) move(slot, int(c));
       else this.#w.loop('c', int(0), int(cells), 1, {}, (c) => move(slot, c));
     }
   }
 
   #read(e: ExprOf<'read'>, env: Env): Value {
     const kept = this.#kept.find((k) => k.state.def === e.def);
+    const entry = this.#products?.step.products.findIndex((q) => q.def === e.def) ?? -1;
+    if (this.#products && entry >= 0) {
+      const inner = e.at.slice(e.at.length - this.#products.strides.length).map((a) => affinePlace(env, a).int);
+      return this.#loadCell(this.#products, env, this.#productCell(this.#products, entry, inner));
+    }
     if (!kept || isNow(e.time)) return this.#access.read(e, env);
     const inner = kept.item.inner.map((i) => affinePlace(env, e.at[kept.item.indices.indexOf(i)] as Affine).int);
     const time = affinePlace(env, e.time as Affine).int;
     return this.#loadCell(kept, env, this.#cell(kept, inner, this.#stage.order === 'backward' ? time : imul(time, -1)));
+  }
+
+  // --- from chunk to chunk ------------------------------------------------------------------------------------------------
+
+  #productCell(p: Products, entry: number, inner: readonly Int[]): Int {
+    return inner.reduce<Int>((at, i, d) => iadd(at, imul(i, p.strides[d] as number)), int(entry * p.each));
+  }
+  /** The next product of the chunk's transitions: all entries are known before the first is stored. */
+  #nextProducts(env: Env): Task[] {
+    const p = this.#products;
+    if (!p) return [];
+    return p.step.products.map((q, entry): Task => ({
+      inner: p.step.elementwise, body: q.body, env, last: true,
+      sink: (v, at) => this.#storeCell(p, env, this.#productCell(p, entry, p.step.elementwise.map((i) => placeOf(at, i).int)), v),
+    }));
+  }
+  /** The states that each chunk begins with, an element to a thread: v ← v + (Q·v + F) from one chunk to the next. */
+  #carry(name: string, step: ChunkStep): Kernel {
+    const w = this.#w;
+    const products = this.#products as Products;
+    const indices = [...step.elementwise, ...this.#order];
+    const count = countPoints(indices);
+    const length = this.#access.length();
+    const perSequence = this.#chunksOf(this.#access.scalar('T'));
+    const last = w.int('last', iadd(this.#chunksOf(length), int(-1)));
+    const id = w.int('id', iadd(imul(GROUP, GROUP_THREADS), THREAD));
+    w.branch(icompare('lt', id, int(count)), () => {
+      const env = bindPoint(w, this.#envs, this.#envs.root(BATCH), indices, id);
+      const of = step.components.map((c) => {
+        const kept = this.#kept.find((k) => k.state.def === c.state.def) as Kept;
+        const cell = this.#cell(kept, c.inner.map((i) => (typeof i === 'number' ? int(i) : placeOf(env, i).int)), int(c.lag));
+        return { kept, cell, sum: this.#layout.chunkState(kept.home, 'sum'), start: this.#layout.chunkState(kept.home, 'start') };
+      });
+      const carried = of.map(({ kept, cell }) => w.variable('h', this.#loadAt(kept.home.buffer, this.#homeAt(kept, env, cell))));
+      const state = (i: number): Value => ({ kind: 'reg', name: carried[i] as string });
+      const elements = step.elementwise.map((i) => placeOf(env, i).int);
+      w.loop('k', int(0), iadd(last, int(1)), 1, {}, (k) => {
+        const c = this.#stage.order === 'backward' ? iadd(last, imul(k, -1)) : k;
+        const chunk = w.int('chunk', iadd(imul(BATCH, perSequence), c));
+        const next = of.map(({ cell, sum, start }, i): Value => {
+          this.#storeAt(start.buffer, this.#elementAt(start, chunk, env, cell), state(i));
+          let change = this.#loadAt(sum.buffer, this.#elementAt(sum, chunk, env, cell));
+          step.products.forEach((q, entry) => {
+            if (q.row !== i) return;
+            const factor = this.#loadAt(products.storage.buffer, this.#elementAt(products.storage, chunk, env, this.#productCell(products, entry, elements)));
+            change = w.let({ kind: 'muladd', left: factor, right: state(q.column), plus: change });
+          });
+          return w.let({ kind: 'binary', op: 'add', left: state(i), right: change });
+        });
+        carried.forEach((register, i) => w.set(register, next[i] as Value));
+      });
+      of.forEach(({ kept, cell }, i) => this.#storeAt(kept.home.buffer, this.#homeAt(kept, env, cell), state(i)));
+    }, () => undefined);
+    return this.#access.finish(name, w.body, { threads: GROUP_THREADS, lanes: 1, groups: { times: 1, of: 1, each: count, per: GROUP_THREADS, from: CHUNK }, batches: 'B' });
   }
 
   // --- before the first step ----------------------------------------------------------------------------------------------
@@ -318,7 +471,7 @@ class ThreadKernel {
     return this.#eachElement(name, [...kept.item.inner, ...this.#order], (env) => {
       const value = this.#w.let(this.#x.value(initial, env));
       const inner = kept.item.inner.map((i) => placeOf(env, i).int);
-      for (let slot = 1; slot <= s.depth; slot++) this.#w.store(this.#access.touch(kept.storage.buffer, 'write'), this.#carryAt(kept, env, this.#cell(kept, inner, int(slot))), value, 'one');
+      for (let slot = 1; slot <= s.depth; slot++) this.#w.store(this.#access.touch(kept.storage.buffer, 'write'), this.#homeAt(kept, env, this.#cell(kept, inner, int(slot))), value, 'one');
     });
   }
   beginAccumulator(name: string, def: DefinitionId, value: number): Kernel {
