@@ -4,7 +4,8 @@
  * serial: channels in parallel, time in order. chunked: per-chunk summaries, a carry scan, a second pass; twice the arithmetic, for
  * machines with more threads than channels. step: a step at a time, where the recurrence isn't affine, or on request.
  *
- * It is chosen for the machine, before the batch is known: a choice by the batch would change the bits of its rows.
+ * It is chosen for the machine, before the batch is known: a choice by the batch would change the bits of its rows. A model that can
+ * stream is chunked on request only: pieces of a stream that are no whole chunks would have other bits than the sequence as one.
  */
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Builder } from '../ir/builder.js';
@@ -35,7 +36,7 @@ export function chooseStrategies(
     if (named && wanted === 'chunked' && step.kind === 'none') diagnostics.error('SSM4101', named.span, { state: named.name, why: step.why });
     const why = step.kind === 'none' && !affine ? ((named && source && reasonOf(named.name, source)) ?? step.why) : '';
     if (named && !affine) diagnostics.warning('SSM3301', named.span, { state: named.name, why });
-    const fill = fillOf(stage, machine);
+    const fill = fillOf(stage, machine, graph.wholeSequence === undefined);
     const options = weigh(step, affine, why, fill);
     const choose = (name: Strategy, because?: string): Stage => {
       const own = options.find((o) => o.name === name);
@@ -43,22 +44,25 @@ export function chooseStrategies(
     };
     if (wanted === 'chunked' && step.kind === 'chunk-step') return choose('chunked', ASKED);
     if (wanted === 'step') return choose('step', ASKED);
-    if (wanted === 'auto' && step.kind === 'chunk-step' && step.components.length <= SMALL_MATRIX && fill?.few) return choose('chunked');
+    if (wanted === 'auto' && step.kind === 'chunk-step' && step.components.length <= SMALL_MATRIX && fill?.chunks) return choose('chunked');
     return affine ? choose('serial') : choose('step');
   });
   return { ...graph, stages };
 }
 interface Fill {
-  readonly few: boolean;
+  readonly chunks: boolean;
   /** What the machine has to do at once, in words. */
   readonly text: string;
+  /** What speaks against chunks all the same. */
+  readonly but: string;
 }
 /** Of a machine with threads, whether the stage's points leave more than half of it idle: chunks take twice the arithmetic. */
-function fillOf(stage: Stage, { threads }: Machine): Fill | undefined {
+function fillOf(stage: Stage, { threads }: Machine, streams: boolean): Fill | undefined {
   if (!threads) return undefined;
   const points = stage.domain.reduce((n, i) => n * i.axis.size, 1);
   const few = 2 * TYPICAL_BATCH * points < threads.toFill;
-  return { few, text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
+  const but = few && streams ? '; on request only: a stream in pieces would not have the bits of the whole' : '';
+  return { chunks: few && !streams, but, text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
 }
 function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined): Weighed {
   if (!affine) return [
@@ -70,7 +74,7 @@ function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string
   return [
     { name: 'serial', possible: true, why: fill ? `a thread per point: ${fill.text}` : 'one thread runs its channels on the lanes; chunks would double the arithmetic' },
     step.kind === 'chunk-step'
-      ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: ${fill ? `twice the arithmetic; ${fill.text}` : 'for more threads than channels'}` }
+      ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: ${fill ? `twice the arithmetic; ${fill.text}${fill.but}` : 'for more threads than channels'}` }
       : { name: 'chunked', possible: false, why: step.why },
     { name: 'step', possible: true, why: 'what streaming does; the same order as serial' },
   ];

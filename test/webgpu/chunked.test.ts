@@ -91,17 +91,22 @@ describe.skipIf(missing !== undefined)('chunks on WebGPU', () => {
 });
 
 describe('the strategy of a machine with threads', () => {
-  const strategy = (d: number, wanted: 'auto' | 'serial' = 'auto'): { wgsl: string | undefined; why: string; wasm: string | undefined } => {
-    const text = `model M {\n  axis d = ${d}\n  input x[t, d]\n  state h[t, d] = 0.5 * h[t-1, d] + x[t, d]\n  output y[t, d] = h[t, d]\n}\n`;
+  const strategy = (d: number, wanted: 'auto' | 'serial' = 'auto', before = 't+1'): { wgsl: string | undefined; why: string; wasm: string | undefined; weighed: string } => {
+    const text = `model M {\n  axis d = ${d}\n  input x[t, d]\n  state h[t, d] = 0.5 * h[${before}, d] + x[t, d]\n  output y[t, d] = h[t, d]\n}\n`;
     const { module } = compileText(text, wanted, true);
     const scan = module?.webgpu?.graph.stages.find((s) => s.anchor === 'scan')?.strategy;
-    return { wgsl: scan?.name, why: scan?.why ?? '', wasm: module?.graph.stages.find((s) => s.anchor === 'scan')?.strategy?.name };
+    return { wgsl: scan?.name, why: scan?.why ?? '', weighed: (scan?.weighed ?? []).map((o) => `${o.name}: ${o.why}`).join('\n'), wasm: module?.graph.stages.find((s) => s.anchor === 'scan')?.strategy?.name };
   };
   it('is chunks where the points leave it idle, and says so', () => {
     expect(strategy(128)).toMatchObject({ wgsl: 'chunked', wasm: 'serial' });
     expect(strategy(128).why).toContain('128 points of a batch of 8 are 1024 threads, and fewer than half of the 4096');
     expect(strategy(256).wgsl).toBe('serial');
     expect(strategy(128, 'serial').wgsl).toBe('serial');
+  });
+  it('leaves the pieces of a stream the bits of the whole', () => {
+    const { wgsl, weighed } = strategy(128, 'auto', 't-1');
+    expect(wgsl).toBe('serial');
+    expect(weighed).toContain('on request only: a stream in pieces would not have the bits of the whole');
   });
   it('is told of once, whatever the machines', () => {
     const text = 'model M {\n  axis d = 4\n  input x[t, d]\n  state h[t, d] = tanh(h[t-1, d]) + x[t, d]\n  output y[t, d] = h[t, d]\n}\n';

