@@ -4,8 +4,8 @@
  * serial: channels in parallel, time in order. chunked: per-chunk summaries, a carry scan, a second pass; twice the arithmetic, for
  * machines with more threads than channels. step: a step at a time, where the recurrence isn't affine, or on request.
  *
- * It is chosen for the machine, before the batch is known: a choice by the batch would change the bits of its rows. A model that can
- * stream is chunked on request only: pieces of a stream that are no whole chunks would have other bits than the sequence as one.
+ * It is chosen for the machine, before the batch is known: a choice by the batch would change the bits of its rows. A model is
+ * chunked on request only: pieces of a stream would have other bits than the whole, and the few steps of the self-test reach no carry.
  */
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Builder } from '../ir/builder.js';
@@ -20,8 +20,6 @@ import type { Machine } from './schedule/shape.js';
 export const ASKED = 'asked for';
 /** Rows of a batch that a machine is to be filled with. */
 const TYPICAL_BATCH = 8;
-/** A chunk's matrix that is small beside the work of its steps. */
-const SMALL_MATRIX = 4;
 type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
 
 /** `source`: the recurrences as the user wrote them, to say in whose words what forbids a scan. */
@@ -36,7 +34,7 @@ export function chooseStrategies(
     if (named && wanted === 'chunked' && step.kind === 'none') diagnostics.error('SSM4101', named.span, { state: named.name, why: step.why });
     const why = step.kind === 'none' && !affine ? ((named && source && reasonOf(named.name, source)) ?? step.why) : '';
     if (named && !affine) diagnostics.warning('SSM3301', named.span, { state: named.name, why });
-    const fill = fillOf(stage, machine, graph.wholeSequence === undefined);
+    const fill = fillOf(stage, machine);
     const options = weigh(step, affine, why, fill);
     const choose = (name: Strategy, because?: string): Stage => {
       const own = options.find((o) => o.name === name);
@@ -44,25 +42,22 @@ export function chooseStrategies(
     };
     if (wanted === 'chunked' && step.kind === 'chunk-step') return choose('chunked', ASKED);
     if (wanted === 'step') return choose('step', ASKED);
-    if (wanted === 'auto' && step.kind === 'chunk-step' && step.components.length <= SMALL_MATRIX && fill?.chunks) return choose('chunked');
     return affine ? choose('serial') : choose('step');
   });
   return { ...graph, stages };
 }
 interface Fill {
-  readonly chunks: boolean;
   /** What the machine has to do at once, in words. */
   readonly text: string;
   /** What speaks against chunks all the same. */
   readonly but: string;
 }
 /** Of a machine with threads, whether the stage's points leave more than half of it idle: chunks take twice the arithmetic. */
-function fillOf(stage: Stage, { threads }: Machine, streams: boolean): Fill | undefined {
+function fillOf(stage: Stage, { threads }: Machine): Fill | undefined {
   if (!threads) return undefined;
   const points = stage.domain.reduce((n, i) => n * i.axis.size, 1);
   const few = 2 * TYPICAL_BATCH * points < threads.toFill;
-  const but = few && streams ? '; on request only: a stream in pieces would not have the bits of the whole' : '';
-  return { chunks: few && !streams, but, text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
+  return { but: few ? '; on request only: a stream in pieces would not have the bits of the whole' : '', text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
 }
 function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined): Weighed {
   if (!affine) return [
