@@ -6,7 +6,7 @@
 import { compile, type CompiledModule } from '../compile.js';
 import { standardLibrary } from '../cli/io.js';
 import type { Program } from '../ir/program.js';
-import { Engine, type Occupant } from '../runtime/engine.js';
+import { makeEngine, type Occupant } from '../runtime/engine.js';
 import { compileModule, computeConstants, openWeights, type Weights } from '../runtime/load.js';
 import { makeOutputs, type Bound } from '../runtime/tensors.js';
 import { Unavailable } from './contest.js';
@@ -36,13 +36,13 @@ export async function inMemory(module: CompiledModule, weights: Weights, inputs:
   const { manifest } = module;
   if (module.graph.stages.filter((s) => s.phase === 'step').length !== 1) throw new Error('inputs are kept in memory for models of one stage only');
   const wasm = await compileModule(bytes);
-  const engine = new Engine(manifest, wasm, computeConstants(manifest, wasm, await openWeights(weights)));
+  const engine = makeEngine(manifest, wasm, computeConstants(manifest, wasm, await openWeights(weights)));
   const bound = manifest.inputs.map((spec): Bound => {
     const data = inputs[spec.name];
     if (!data) throw new Error(`no input ${spec.name}`);
     return { spec, data };
   });
-  const outputs = makeOutputs(manifest.outputs, 1, steps);
+  const outputs = makeOutputs(manifest.outputs, { batch: 1, time: steps });
   const me: Occupant = { evict: () => undefined };
   const rows = { from: 0, count: 1 };
   const lengths = Int32Array.of(steps);

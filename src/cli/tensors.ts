@@ -62,12 +62,12 @@ function rangeOf(values: Float64Array): Interval | undefined {
 export function demandWeights(file: SafetensorsFile, manifest: Manifest): void {
   const { missing, wrong } = weightProblems(file, manifest);
   const problems = [...missing.map((w) => `lacks \`${w.name}\` [${w.shape.join(', ')}]`), ...wrong.map((w) => `\`${w.name}\`: expected shape [${w.shape.join(', ')}], got [${w.got.join(', ')}]`)];
-  if (problems.length > 0) throw failure('SSM5004', { problems });
+  if (problems.length > 0) throw failure(5004, { problems });
   for (const { name, low = -Infinity, high = Infinity } of manifest.weights) {
     if (low === -Infinity && high === Infinity) continue;
     const values = file.tensor(name).toFloat64();
     const index = values.findIndex((v) => v < low || v > high);
-    if (index >= 0) throw failure('SSM5005', { name, low, high, value: values[index] as number, index });
+    if (index >= 0) throw failure(5005, { name, low, high, value: values[index] as number, index });
   }
 }
 export function weightDoubles(file: SafetensorsFile, manifest: Manifest): Map<string, Doubles> {

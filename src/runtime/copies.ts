@@ -3,29 +3,20 @@ import type { Placement } from './manifest.js';
 
 type Floats = Float32Array | Float64Array;
 
-/** `count` rows of the tensor `source`, from element `from`, into rows of `row` elements that begin at `at`. */
-export function scatter(target: Floats, at: number, row: number, place: Placement, source: Floats, from: number, count: number): void {
-  const size = place.runs * place.length;
+/**
+ * `count` rows of the tensor `data`, from element `from`, into rows of `row` elements of `floats` that begin at `at`; `out`: the way back.
+ */
+export function move(out: boolean, floats: Floats, at: number, row: number, place: Placement, data: Floats, from: number, count: number): void {
+  const { runs, length, stride } = place;
+  const size = runs * length;
+  const [target, source] = out ? [data, floats] : [floats, data];
+  const copy = (here: number, there: number, n: number): void => {
+    const to = out ? there : here;
+    const first = out ? here : there;
+    if (n > 32) target.set(source.subarray(first, first + n), to);
+    else for (let i = 0; i < n; i++) target[to + i] = source[first + i] as number;
+  };
   const base = at + place.offset;
-  if (size === row && dense(place)) return target.set(source.subarray(from, from + count * size), base);
-  for (let i = 0; i < count; i++) {
-    for (let r = 0; r < place.runs; r++) copy(target, base + i * row + r * place.stride, source, from + i * size + r * place.length, place.length);
-  }
-}
-
-/** The way back. */
-export function gather(target: Floats, to: number, source: Floats, at: number, row: number, place: Placement, count: number): void {
-  const size = place.runs * place.length;
-  const base = at + place.offset;
-  if (size === row && dense(place)) return target.set(source.subarray(base, base + count * size), to);
-  for (let i = 0; i < count; i++) {
-    for (let r = 0; r < place.runs; r++) copy(target, to + i * size + r * place.length, source, base + i * row + r * place.stride, place.length);
-  }
-}
-
-const dense = (p: Placement): boolean => p.runs === 1 || p.stride === p.length;
-
-function copy(target: Floats, to: number, source: Floats, from: number, length: number): void {
-  if (length > 32) target.set(source.subarray(from, from + length), to);
-  else for (let i = 0; i < length; i++) target[to + i] = source[from + i] as number;
+  if (size === row && (runs === 1 || stride === length)) copy(base, from, count * size);
+  else for (let i = 0; i < count; i++) for (let r = 0; r < runs; r++) copy(base + i * row + r * stride, from + i * size + r * length, length);
 }

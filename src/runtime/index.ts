@@ -3,8 +3,8 @@ export { DeviceError, DisposedError, InputError, LoadError, SsmcError, StreamErr
 export { fetchBytes, type UrlLike } from './files.js';
 export type { Weights } from './load.js';
 export type { BufferSpec, GpuPlan, Launch, Manifest, Placement, TensorSpec, WeightSpec } from './manifest.js';
-export { loadModel, Model, type DeviceReport, type LoadOptions, type ModelSource, type RunOptions } from './model.js';
+export { loadModel, type DeviceReport, type LoadOptions, type Model, type ModelSource, type RunOptions } from './model.js';
 export { unpack, type Packed, type PackedShape } from './packed.js';
 export { readSafetensors, writeSafetensors, type SafetensorsFile, type StoredTensor, type WritableTensor } from './safetensors.js';
-export { Stream } from './stream.js';
+export type { Stream } from './stream.js';
 export type { Tensor, TensorInput, TensorTree } from './tensors.js';

@@ -1,28 +1,30 @@
 /** Inverses of load-time matrices: Gauss and Jordan with partial pivoting, float64. */
 import { failure } from './errors.js';
 
-/** `count` matrices of size×size, row-major. @throws WeightsError SSM5008 where one is singular. */
-export function invert(from: Float64Array, to: Float64Array, count: number, size: number, name: string): void {
-  for (let k = 0; k < count; k++) one(from.subarray(k * size * size, (k + 1) * size * size), to.subarray(k * size * size, (k + 1) * size * size), size, name);
-}
-function one(from: Float64Array, to: Float64Array, n: number, name: string): void {
-  const a = from.slice();
-  to.fill(0);
-  for (let i = 0; i < n; i++) to[i * n + i] = 1;
-  const swap = (m: Float64Array, p: number, q: number): void => {
-    for (let j = 0; j < n; j++) [m[p * n + j], m[q * n + j]] = [m[q * n + j] as number, m[p * n + j] as number];
-  };
-  for (let c = 0; c < n; c++) {
-    let p = c;
-    for (let r = c + 1; r < n; r++) if (Math.abs(a[r * n + c] as number) > Math.abs(a[p * n + c] as number)) p = r;
-    const pivot = a[p * n + c] as number;
-    if (!(Math.abs(pivot) > 0) || !Number.isFinite(pivot)) throw failure('SSM5008', { name });
-    if (p !== c) { swap(a, p, c); swap(to, p, c); }
-    for (let j = 0; j < n; j++) { a[c * n + j] = (a[c * n + j] as number) / pivot; to[c * n + j] = (to[c * n + j] as number) / pivot; }
-    for (let r = 0; r < n; r++) {
-      const f = a[r * n + c] as number;
-      if (r === c || f === 0) continue;
-      for (let j = 0; j < n; j++) { a[r * n + j] = (a[r * n + j] as number) - f * (a[c * n + j] as number); to[r * n + j] = (to[r * n + j] as number) - f * (to[c * n + j] as number); }
+/** `count` matrices of n×n, row-major. @throws WeightsError SSM5008 where one is singular. */
+export function invert(from: Float64Array, to: Float64Array, count: number, n: number, name: string): void {
+  for (let first = 0; first < count * n; first += n) {
+    // Each row, and beside it that of the identity.
+    const rows = Array.from({ length: n }, (_, i): Float64Array => {
+      const row = new Float64Array(2 * n);
+      row.set(from.subarray((first + i) * n, (first + i + 1) * n));
+      row[n + i] = 1;
+      return row;
+    });
+    const at = (r: number, c: number): number => (rows[r] as Float64Array)[c] as number;
+    for (let c = 0; c < n; c++) {
+      let p = c;
+      for (let r = c; r < n; r++) if (Math.abs(at(r, c)) > Math.abs(at(p, c))) p = r;
+      const pivot = at(p, c);
+      if (!pivot || !Number.isFinite(pivot)) throw failure(5008, { name });
+      const row = (rows[p] as Float64Array).map((v) => v / pivot);
+      rows[p] = rows[c] as Float64Array;
+      rows[c] = row;
+      for (const other of rows) {
+        const f = other[c] as number;
+        if (other !== row && f) for (let j = 0; j < 2 * n; j++) other[j] = (other[j] as number) - f * (row[j] as number);
+      }
     }
+    rows.forEach((row, i) => to.set(row.subarray(n), (first + i) * n));
   }
 }

@@ -23,55 +23,48 @@ const slack = 256;
 const pageBytes = 65536;
 export const memoryLimit = 2 ** 32;
 
-/** Hands out addresses, one after another. */
-class Cursor {
-  at = firstAddress;
-  readonly addresses: number[];
-  readonly #manifest: Manifest;
-
-  constructor(manifest: Manifest) {
-    this.#manifest = manifest;
-    this.addresses = manifest.buffers.map(() => -1);
-    this.each('constant', (b) => b.size * 4);
-  }
-  take(bytes: number): number {
-    const address = this.at;
-    this.at = Math.ceil((address + bytes + slack) / alignment) * alignment;
+/** Hands out addresses, one after another: those of the constants first. */
+function placing(manifest: Manifest) {
+  const addresses = manifest.buffers.map(() => -1);
+  let at = firstAddress;
+  const take = (bytes: number): number => {
+    const address = at;
+    at = Math.ceil((address + bytes + slack) / alignment) * alignment;
     return address;
-  }
-  each<K extends BufferSpec['kind']>(kind: K, bytes: (buffer: Extract<BufferSpec, { kind: K }>) => number): void {
-    this.#manifest.buffers.forEach((b, i) => {
-      if (b.kind === kind) this.addresses[i] = this.take(bytes(b as Extract<BufferSpec, { kind: K }>));
+  };
+  const each = <K extends BufferSpec['kind']>(kind: K, bytes: (buffer: Extract<BufferSpec, { kind: K }>) => number): void => {
+    manifest.buffers.forEach((b, i) => {
+      if (b.kind === kind) addresses[i] = take(bytes(b as Extract<BufferSpec, { kind: K }>));
     });
-  }
+  };
+  each('constant', (b) => b.size * 4);
+  return { addresses, take, each, end: () => at };
 }
 
 /** The end of the constants, which begin at the same address in both memories. */
-export function constantsRange(manifest: Manifest): { readonly from: number; readonly to: number } {
-  return { from: firstAddress, to: new Cursor(manifest).at };
-}
+export const constantsRange = (manifest: Manifest): { readonly from: number; readonly to: number } => ({ from: firstAddress, to: placing(manifest).end() });
 
 /** The scratch memory in which load-time launches run: constants and float64 buffers. */
-export function loadLayout(manifest: Manifest): Layout {
-  const cursor = new Cursor(manifest);
-  cursor.each('load', (b) => b.size * 8);
-  return { addresses: cursor.addresses, lengths: 0, kept: { from: 0, to: 0 }, bytes: cursor.at };
+export function loadLayout(manifest: Manifest): Pick<Layout, 'addresses' | 'bytes'> {
+  const { addresses, each, end } = placing(manifest);
+  each('load', (b) => b.size * 8);
+  return { addresses, bytes: end() };
 }
 
 export function runLayout(manifest: Manifest, batch: number, steps: number): Layout {
-  const cursor = new Cursor(manifest);
-  const { addresses } = cursor;
-  const lengths = cursor.take(batch * 4);
-  const from = cursor.at;
-  cursor.each('carry', (b) => batch * b.row * 4);
-  cursor.each('batch', (b) => batch * b.row * 4);
-  const to = cursor.at;
-  cursor.each('chunks', (b) => batch * Math.ceil(steps / b.steps) * b.row * 4);
-  const slots = slotRows(manifest).map((row) => cursor.take(batch * steps * row * 4));
+  const { addresses, take, each, end } = placing(manifest);
+  const rowBytes = (b: { readonly row: number }): number => batch * b.row * 4;
+  const lengths = take(batch * 4);
+  const from = end();
+  each('carry', rowBytes);
+  each('batch', rowBytes);
+  const to = end();
+  each('chunks', (b) => Math.ceil(steps / b.steps) * rowBytes(b));
+  const slots = slotRows(manifest).map((row) => take(steps * rowBytes({ row })));
   manifest.buffers.forEach((b, i) => {
     if (b.kind === 'rows') addresses[i] = slots[b.slot] as number;
   });
-  return { addresses, lengths, kept: { from, to }, bytes: cursor.at };
+  return { addresses, lengths, kept: { from, to }, bytes: end() };
 }
 /** The widest row of each slot: what it needs for one step. */
 export function slotRows(manifest: Manifest): readonly number[] {
@@ -87,12 +80,11 @@ export interface WasmMemory {
 }
 /** Grows a memory to hold `bytes`. @throws LoadError SSM5205. */
 export function ensure(memory: WasmMemory, bytes: number): void {
-  if (bytes > memoryLimit) throw failure('SSM5205', { bytes, why: `WebAssembly addresses at most ${memoryLimit}` });
-  const pages = Math.ceil((bytes - memory.buffer.byteLength) / pageBytes);
-  if (pages <= 0) return;
+  const missing = bytes - memory.buffer.byteLength;
   try {
-    memory.grow(pages);
+    // More than the limit is refused by every engine, in words of its own.
+    if (missing > 0) memory.grow(Math.ceil(missing / pageBytes));
   } catch (error) {
-    throw failure('SSM5205', { bytes, why: 'there is not as much' }, error);
+    throw failure(5205, { bytes, why: bytes > memoryLimit ? `WebAssembly addresses at most ${memoryLimit}` : 'there is not as much' }, error);
   }
 }

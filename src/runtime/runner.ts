@@ -21,7 +21,7 @@ export interface Job {
 export interface Runner {
   readonly device: Omit<DeviceReport, 'passedOver'>;
   /** Bytes in use. */
-  readonly bytes: number;
+  readonly bytes: () => number;
   run(job: Job): Promise<void>;
   /** A sequence that is fed in pieces. */
   sequence(batch: number): Sequence;

@@ -2,8 +2,9 @@
  * safetensors, read by the format's full rules and written in its simplest form. Nothing of a file is trusted: every rule broken is a
  * WeightsError, and tensors are decoded only when asked for.
  */
-import { describe, failure, nearest, reason, shapeText } from './errors.js';
-import { bytesOf, convert, dtypes, elementsOf, isDtype, type Dtype } from './floats.js';
+import { describe, failure, kindOf, nearest, reason, shapeText } from './errors.js';
+import { bytesOf, dtypes, elementsOf, isDtype, type Dtype } from './floats.js';
+import { isCounts } from './tensors.js';
 
 export interface StoredTensor {
   readonly dtype: Dtype;
@@ -24,131 +25,122 @@ export interface SafetensorsFile {
 
 const headerLimit = 100_000_000;
 
+const malformed = (why: string): Error => failure(5002, { why });
+const json = (value: unknown): string => JSON.stringify(value);
+
 /**
  * Reads a file's header and checks all of it; no tensor is decoded yet.
  * @throws WeightsError SSM5002 or SSM5003 where it breaks a rule of the format.
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
-  const { text, dataAt } = headerText(bytes);
-  const header = parseHeader(text);
-  const metadata = readMetadata(header.get('__metadata__'));
-  header.delete('__metadata__');
-  const entries = [...header].map(([name, entry]) => readEntry(name, entry)).sort((a, b) => a.begin - b.begin || a.end - b.end);
-  checkContiguous(entries, bytes.length - dataAt);
-  const tensors = new Map(entries.map((e) => [e.name, storedTensor(e, bytes.subarray(dataAt + e.begin, dataAt + e.end))]));
+  const { text, data } = headerOf(bytes);
+  let header: object;
+  try {
+    header = JSON.parse(text) as object;
+  } catch (error) {
+    throw malformed(`the header is not JSON: ${reason(error)}`);
+  }
+  checkKeys(text);
+  const parts = new Map(Object.entries(header) as [string, unknown][]);
+  const metadata = readMetadata(parts.get('__metadata__'));
+  parts.delete('__metadata__');
+  const entries = [...parts].map(([name, entry]) => readEntry(name, entry, data)).sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let at = 0;
+  for (const { name, begin, end } of entries) {
+    if (begin !== at) throw failure(5003, { name, why: `${begin < at ? 'overlaps' : 'leaves a hole'}: expected data_offsets from ${at}, got ${begin}` });
+    at = end;
+  }
+  if (at !== data.length) throw malformed(`expected ${at} bytes of data by the header, got ${data.length}`);
+  const tensors = new Map(entries.map(({ name, stored }) => [name, stored]));
   return {
     names: [...tensors.keys()],
     metadata,
     has: (name) => tensors.has(name),
     tensor(name) {
       const found = tensors.get(name);
-      if (!found) throw failure('SSM5007', { name, near: nearest(name, tensors.keys()) });
+      if (!found) throw failure(5007, { name, near: nearest(name, tensors.keys()) });
       return found;
     },
   };
 }
 
-const malformed = (why: string): Error => failure('SSM5002', { why });
-
-function headerText(bytes: Uint8Array): { readonly text: string; readonly dataAt: number } {
+function headerOf(bytes: Uint8Array): { readonly text: string; readonly data: Uint8Array } {
   if (bytes.length < 8) throw malformed(`expected at least 8 bytes, got ${bytes.length}`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  const dataAt = 8 + length;
-  if (length > headerLimit) throw malformed(`the header has ${length} bytes, more than ${headerLimit}`);
-  if (dataAt > bytes.length) throw malformed(`the header has ${length} bytes, but the file ends after ${bytes.length - 8} of them`);
-  let text = '';
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const has = `the header has ${length} bytes, `;
+  if (length > headerLimit) throw malformed(`${has}more than ${headerLimit}`);
+  const end = 8 + length;
+  if (end > bytes.length) throw malformed(`${has}but the file ends after ${bytes.length - 8} of them`);
+  let text: string;
   try {
     // A copy, since memory that threads share can't be decoded.
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, dataAt));
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, end));
   } catch {
     throw malformed('the header is not UTF-8');
   }
-  if (text[0] !== '{' || /[^ ]/.test(text.slice(text.lastIndexOf('}') + 1))) throw malformed('expected { … } and spaces as the header');
-  return { text, dataAt };
+  if (!/^\{.*\} *$/s.test(text)) throw malformed('expected { … } and spaces as the header');
+  return { text, data: bytes.subarray(end) };
 }
 
-function parseHeader(text: string): Map<string, unknown> {
-  let header: unknown;
-  try {
-    header = JSON.parse(text);
-  } catch (error) {
-    throw malformed(`the header is not JSON: ${reason(error)}`);
-  }
-  checkKeys(text);
-  return new Map(Object.entries(header as object));
-}
-
-/** JSON.parse keeps the last of two equal keys and says nothing. `text` is valid JSON already, so strings and braces are enough. */
+/** JSON.parse keeps the last of two equal keys and says nothing. `text` is valid JSON already: what stands before a colon is a key. */
 function checkKeys(text: string): void {
   const open: Set<string>[] = [];
+  let string = '';
   for (let i = 0; i < text.length; i++) {
-    if (text[i] === '{') open.push(new Set());
-    else if (text[i] === '}') open.pop();
-    else if (text[i] === '"') {
-      const from = i++;
-      for (; text[i] !== '"'; i++) if (text[i] === '\\') i++;
-      let next = i + 1;
-      while ((text[next] as string) <= ' ') next++;
-      if (text[next] !== ':') continue;
-      const key = JSON.parse(text.slice(from, i + 1)) as string;
-      const keys = open[open.length - 1];
-      if (keys?.has(key)) throw malformed(`the header has the key ${JSON.stringify(key)} twice in one object`);
-      keys?.add(key);
+    const c = text[i];
+    if (c === '{') open.push(new Set());
+    else if (c === '}') open.pop();
+    else if (c === '"') {
+      const from = i;
+      while (text[++i] !== '"') if (text[i] === '\\') i++;
+      string = text.slice(from, i + 1);
+    } else if (c === ':') {
+      const key = JSON.parse(string) as string;
+      const keys = open.at(-1) as Set<string>;
+      if (keys.has(key)) throw malformed(`the header has the key ${json(key)} twice in one object`);
+      keys.add(key);
     }
   }
 }
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
-const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+const isObject = (value: unknown): value is object => kindOf(value) === 'Object';
 
 function readMetadata(value: unknown = {}): ReadonlyMap<string, string> {
   const texts = isObject(value) ? Object.entries(value) : [['', value]];
-  for (const [key, text] of texts) if (typeof text !== 'string') throw malformed(`__metadata__: expected an object of strings, got ${describe(text)}${key && ` for ${JSON.stringify(key)}`}`);
+  for (const [key, text] of texts) if (typeof text !== 'string') throw malformed(`__metadata__: expected an object of strings, got ${describe(text)}${key && ` for ${json(key)}`}`);
   return new Map(texts as [string, string][]);
 }
 
 interface Entry {
   readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
+  readonly stored: StoredTensor;
 }
 
-function readEntry(name: string, entry: unknown): Entry {
-  const bad = (why: string): Error => failure('SSM5003', { name, why });
+function readEntry(name: string, entry: unknown, data: Uint8Array): Entry {
+  const bad = (why: string): Error => failure(5003, { name, why });
   if (!isObject(entry)) throw bad(`expected an object with dtype, shape and data_offsets, got ${describe(entry)}`);
   const { dtype, shape, data_offsets: offsets } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
-  if (!isDtype(dtype)) throw bad(`unknown dtype ${JSON.stringify(dtype)}, expected one of ${dtypes.join(', ')}`);
-  if (!isCounts(shape)) throw bad(`expected whole numbers as shape, got ${JSON.stringify(shape)}`);
-  if (!isCounts(offsets) || offsets.length !== 2) throw bad(`expected two whole numbers as data_offsets, got ${JSON.stringify(offsets)}`);
+  if (!isDtype(dtype)) throw bad(`unknown dtype ${json(dtype)}, expected one of ${dtypes.join(', ')}`);
+  if (!isCounts(shape)) throw bad(`expected whole numbers as shape, got ${json(shape)}`);
+  if (!isCounts(offsets) || offsets.length !== 2) throw bad(`expected two whole numbers as data_offsets, got ${json(offsets)}`);
   const [begin, end] = offsets as [number, number];
+  // A product that overflows stays NaN, whatever follows.
   const size = shape.reduce((a, b) => (Number.isSafeInteger(a * b) ? a * b : NaN), bytesOf(dtype));
-  if (end - begin !== size) throw bad(`${dtype} ${shapeText(shape)} takes ${size || 'too many'} bytes, but data_offsets are [${begin}, ${end}]`);
-  return { name, dtype, shape, begin, end };
-}
-
-function checkContiguous(entries: readonly Entry[], bytes: number): void {
-  let at = 0;
-  for (const { name, begin, end } of entries) {
-    if (begin !== at) throw failure('SSM5003', { name, why: `${begin < at ? 'overlaps' : 'leaves a hole'}: expected data_offsets from ${at}, got ${begin}` });
-    at = end;
-  }
-  if (at !== bytes) throw malformed(`expected ${at} bytes of data by the header, got ${bytes}`);
-}
-
-function storedTensor({ name, dtype, shape }: Entry, bytes: Uint8Array): StoredTensor {
-  const decode = <A extends Float32Array | Float64Array>(make: (count: number) => A): A => {
-    const elements = elementsOf(dtype, bytes);
-    if (!elements) throw failure('SSM5006', { name, want: 'a dtype of numbers', got: dtype });
-    return convert(dtype, elements, make(elements.length));
+  if (end - begin !== size) throw bad(`${dtype} ${shapeText(shape)} takes ${size || 'too many'} bytes, but data_offsets are ${shapeText(offsets)}`);
+  const elements = () => {
+    const found = elementsOf(dtype, data.subarray(begin, end));
+    if (!found) throw failure(5006, { name, want: 'a dtype of numbers', got: dtype });
+    return found;
   };
-  return {
+  const stored: StoredTensor = {
     dtype,
     shape,
-    toFloat32: () => (dtype === 'F32' ? (elementsOf(dtype, bytes) as Float32Array) : decode((count) => new Float32Array(count))),
-    toFloat64: () => decode((count) => new Float64Array(count)),
+    toFloat32: () => (dtype === 'F32' ? (elements() as Float32Array) : new Float32Array(elements())),
+    toFloat64: () => new Float64Array(elements()),
   };
+  return { name, begin, end, stored };
 }
 
 /** A tensor to be written, row-major: F32 or F64 by the kind of its array. */
@@ -171,8 +163,8 @@ export function writeSafetensors(
   const parts = Object.keys(metadata).length ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
   for (const [name, { data, shape }] of entries) {
     const want = shape.reduce((a, b) => a * b, 1);
-    if (name === '__metadata__') throw failure('SSM5003', { name, why: 'the name is reserved' });
-    if (!isCounts(shape) || want !== data.length) throw failure('SSM5003', { name, why: `shape ${shapeText(shape)} does not fit ${data.length} elements` });
+    if (name === '__metadata__') throw failure(5003, { name, why: 'the name is reserved' });
+    if (!isCounts(shape) || want !== data.length) throw failure(5003, { name, why: `shape ${shapeText(shape)} does not fit ${data.length} elements` });
     const dtype = data.BYTES_PER_ELEMENT === 8 ? 'F64' : 'F32';
     parts.push(`${JSON.stringify(name)}:{"dtype":"${dtype}","shape":${JSON.stringify(shape)},"data_offsets":[${at},${(at += data.byteLength)}]}`);
   }

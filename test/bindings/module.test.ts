@@ -115,7 +115,7 @@ await mex.run({}).catch((error) => console.log(error.name, error.code));
     const runtime = await bundle('export { loadModel } from "./src/runtime/index.ts";');
     const whole = await bundle(js);
     console.log(`runtime ${runtime} bytes, module ${whole + module.wasm.length} bytes (${module.wasm.length} of them WebAssembly)`);
-    expect(runtime).toBeLessThan(26_000);
+    expect(runtime).toBeLessThan(20_000);
     expect(module.wasm.length + whole).toBeLessThan(60_000);
   });
 });

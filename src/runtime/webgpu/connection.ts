@@ -1,5 +1,6 @@
 /** One GPU device while it lasts: whatever waits on it also waits for its loss, and memory that can't be had is an error with a name. */
-import { failure, reason } from '../errors.js';
+import { reason } from '../errors.js';
+import { gpuFailure } from './errors.js';
 import { usage, type Gpu, type GpuBuffer, type GpuDevice } from './gpu.js';
 
 export interface DeviceWish {
@@ -10,7 +11,7 @@ export interface DeviceWish {
 
 /** @throws LoadError SSM5207 where there is no adapter or it gives no device. */
 export async function connect(wish: DeviceWish): Promise<Connection> {
-  const no = (why: string, cause?: unknown): Error => failure('SSM5207', { device: 'webgpu', why }, cause);
+  const no = (why: string, cause?: unknown): Error => gpuFailure(5207, { device: 'webgpu', why }, cause);
   if (wish.device) {
     if (!('lost' in wish.device && 'queue' in wish.device)) throw no('what was given as `device` is no GPUDevice');
     return new Connection(wish.device, describe(wish.device.adapterInfo), false);
@@ -47,7 +48,7 @@ export class Connection {
     this.#ours = ours;
     this.#lost = device.lost.then((info) => {
       this.isLost = true;
-      throw failure('SSM5501', { why: info.message || info.reason || 'no reason given' });
+      throw gpuFailure(5501, { why: info.message || info.reason || 'no reason given' });
     });
     // Nobody may be waiting when it happens.
     this.#lost.catch(() => undefined);
@@ -81,16 +82,16 @@ export class Connection {
       throw error;
     }
     const [memory, internal, validation] = await pop();
-    if (memory) throw failure('SSM5502', { name, bytes });
+    if (memory) throw gpuFailure(5502, { name, bytes });
     const complaint = internal?.message ?? validation?.message ?? this.#complaint;
     this.#complaint = undefined;
-    if (complaint !== undefined) throw failure('SSM5503', { why: complaint });
+    if (complaint !== undefined) throw gpuFailure(5503, { why: complaint });
     return result;
   }
   /** A buffer that `dispose` frees. @throws DeviceError SSM5502 with the name of what is largest in it. */
   async buffer(name: string, bytes: number, use: number): Promise<GpuBuffer> {
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
-    if (size > this.device.limits.maxBufferSize) throw failure('SSM5502', { name, bytes });
+    if (size > this.device.limits.maxBufferSize) throw gpuFailure(5502, { name, bytes });
     let made: GpuBuffer | undefined;
     try {
       made = await this.scoped(name, bytes, () => (made = this.device.createBuffer({ size, usage: use, label: name })));

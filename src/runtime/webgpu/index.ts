@@ -3,13 +3,14 @@
  * graphics card): the call at hand fails with a typed error, the next one takes a new device and carries on.
  */
 import { failure, reason, SsmcError } from '../errors.js';
-import { fetchBytes, type UrlLike } from '../files.js';
+import { readFrom, type UrlLike } from '../files.js';
 import { compileModule, computeConstants, type OpenWeights } from '../load.js';
 import type { GpuPlan, Manifest, TensorSpec } from '../manifest.js';
 import type { DeviceSource, LoadOptions } from '../model.js';
 import type { Job, Runner, Sequence } from '../runner.js';
 import type { Bound } from '../tensors.js';
 import { connect, type Connection, type DeviceWish } from './connection.js';
+import { gpuFailure } from './errors.js';
 import type { Frame } from './frame.js';
 import type { Gpu, GpuDevice } from './gpu.js';
 import { knownAnswer, selfTest, type KnownAnswer } from './self-test.js';
@@ -44,7 +45,7 @@ export function webgpu(source: WebgpuSource): DeviceSource {
       } catch (error) {
         connection.dispose();
         if (error instanceof SsmcError && (error.code.startsWith('SSM50') || error.code === 'SSM5505')) throw error;
-        throw failure('SSM5207', { device: 'webgpu', why: reason(error) }, error);
+        throw gpuFailure(5207, { device: 'webgpu', why: reason(error) }, error);
       }
     },
   };
@@ -55,17 +56,11 @@ function wishOf(options: LoadOptions): DeviceWish {
   return { device: given, gpu };
 }
 async function prepare(source: WebgpuSource, weights: OpenWeights): Promise<SessionOf> {
-  const text = async (from: string | UrlLike): Promise<string> => {
-    try {
-      return new TextDecoder().decode(await fetchBytes(from));
-    } catch (error) {
-      throw failure('SSM5201', { from: `\`${typeof from === 'string' ? from : from.href}\``, why: reason(error) }, error);
-    }
-  };
+  const text = async (from: string | UrlLike): Promise<string> => new TextDecoder().decode(await readFrom(from, 5201));
   const isAddress = (x: object | string): x is string | UrlLike => typeof x === 'string' || 'href' in x;
   const { manifest, load } = isAddress(source.plan) ? (JSON.parse(await text(source.plan)) as WebgpuPlan) : source.plan;
   const { gpu: plan } = manifest;
-  if (manifest.format !== 1 || !plan) throw failure('SSM5203', { why: 'it is not one of a GPU model of format 1' });
+  if (manifest.format !== 1 || !plan) throw failure(5203, { why: 'it is not one of a GPU model of format 1' });
   const wgsl = isAddress(source.wgsl) ? await text(source.wgsl) : source.wgsl.text;
   const module = await compileModule(typeof load === 'string' ? Uint8Array.from(atob(load), (c) => c.charCodeAt(0)) : load);
   return { manifest, plan, wgsl, constants: computeConstants(manifest, module, weights) };
@@ -116,7 +111,7 @@ class WebgpuRunner implements Runner {
   get device(): Runner['device'] {
     return { name: 'webgpu', adapter: this.#session.connection.adapter };
   }
-  get bytes(): number {
+  bytes(): number {
     return this.#session.connection.bytes;
   }
   /** One call at a time: frames and the buffer that outputs are read through are shared. */
@@ -131,7 +126,7 @@ class WebgpuRunner implements Runner {
     if (!this.#session.connection.isLost) return this.#session;
     this.#session.dispose();
     // A lost device of the user's can't be made anew by us.
-    if (this.#wish.device) throw failure('SSM5504', { tries: 0, why: 'the device that was handed in is lost' });
+    if (this.#wish.device) throw gpuFailure(5504, { tries: 0, why: 'the device that was handed in is lost' });
     let why = '';
     for (let k = 0; k < TRIES && !this.#disposed; k++) {
       try {
@@ -143,11 +138,11 @@ class WebgpuRunner implements Runner {
       if (!this.#disposed) return this.#session;
       this.#session.dispose();
     }
-    throw this.#disposed ? this.#givenUp() : failure('SSM5504', { tries: TRIES, why });
+    throw this.#disposed ? this.#givenUp() : gpuFailure(5504, { tries: TRIES, why });
   }
   /** For calls that still waited when the model was disposed of, or went on elsewhere. */
   #givenUp(): Error {
-    return failure('SSM5504', { tries: 0, why: 'the model has given this device up' });
+    return gpuFailure(5504, { tries: 0, why: 'the model has given this device up' });
   }
   run(job: Job): Promise<void> {
     return this.exclusive((session) => session.run(placed(this.of.manifest, job)));
@@ -169,6 +164,8 @@ class WebgpuSequence implements Sequence {
   #state: Uint8Array | undefined;
   steps = 0;
   started = false;
+  /** Pushes under way: until they end it isn't known what the state will be. */
+  #pushes = 0;
 
   constructor(runner: WebgpuRunner, batch: number) {
     this.#runner = runner;
@@ -177,7 +174,18 @@ class WebgpuSequence implements Sequence {
   get keptBytes(): number {
     return stateBytes(this.#runner.of.manifest, this.#runner.of.plan, this.#batch);
   }
-  push(job: Job): Promise<void> {
+  async push(job: Job): Promise<void> {
+    this.#pushes++;
+    try {
+      await this.#push(job);
+    } finally {
+      this.#pushes--;
+    }
+  }
+  #idle(what: string): void {
+    if (this.#pushes > 0) throw gpuFailure(5306, { what });
+  }
+  #push(job: Job): Promise<void> {
     return this.#runner.exclusive(async (session) => {
       try {
         const frame = await this.#ready(session, job.time);
@@ -207,22 +215,25 @@ class WebgpuSequence implements Sequence {
     if (known && !known.session.connection.isLost) known.frame.dispose();
   }
   save(): Uint8Array {
+    this.#idle('save');
     return this.#state ?? new Uint8Array(this.keptBytes);
   }
   restore(state: Uint8Array, steps: number, started: boolean): void {
+    this.#idle('restore');
     this.#drop();
     this.#state = state.slice();
     this.steps = steps;
     this.started = started;
   }
   reset(): void {
-    this.#drop();
-    this.#state = undefined;
+    this.#idle('reset');
+    this.dispose();
     this.started = false;
     this.steps = 0;
   }
   dispose(): void {
-    this.reset();
+    this.#drop();
+    this.#state = undefined;
   }
 }
 /** Steps that a stream's frame holds at most: a longer push is cut. */

@@ -2,11 +2,12 @@
  * A few steps that are run on wasm and on the GPU before the model is used: drivers do miscompile, and a wrong answer is worse than a slow
  * one. Two pieces, one after the other, so that carries and the past are used too.
  */
-import { failure, SsmcError } from '../errors.js';
+import { SsmcError } from '../errors.js';
 import type { Manifest } from '../manifest.js';
 import type { Reference } from '../model.js';
 import type { Job } from '../runner.js';
 import { makeOutputs, sizeOf, type Bound } from '../tensors.js';
+import { gpuFailure } from './errors.js';
 
 /** Steps of each piece: few, so that all of it is little work. */
 const PIECES = [3, 2];
@@ -45,7 +46,7 @@ function pieceOf(manifest: Manifest, time: number, k: number): Job {
     return seed / 2 ** 31;
   };
   const inputs = manifest.inputs.map((spec): Bound => ({ spec, data: Float32Array.from({ length: sizeOf(spec.shape) * (spec.time ? time : 1) }, random) }));
-  return { inputs, outputs: makeOutputs(manifest.outputs, 1, time), batch: 1, time, lengths: Int32Array.of(time) };
+  return { inputs, outputs: makeOutputs(manifest.outputs, { batch: 1, time }), batch: 1, time, lengths: Int32Array.of(time) };
 }
 
 /** Runs the pieces by `run`, the first of them as the first of a sequence. @throws DeviceError SSM5505 where an output differs. */
@@ -55,7 +56,7 @@ export async function selfTest({ pieces }: KnownAnswer, run: (job: Job, first: b
     await run({ ...known, outputs }, k === 0);
     for (const [o, { spec, data }] of outputs.entries()) {
       const error = distance(data, (known.outputs[o] as Bound).data);
-      if (!(error <= TOLERANCE)) throw failure('SSM5505', { why: `in a test of ${known.time} steps, output \`${spec.name}\` is off by ${error.toPrecision(2)} of its size` });
+      if (!(error <= TOLERANCE)) throw gpuFailure(5505, { why: `in a test of ${known.time} steps, output \`${spec.name}\` is off by ${error.toPrecision(2)} of its size` });
     }
   }
 }

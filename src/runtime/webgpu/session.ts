@@ -1,11 +1,11 @@
 /** A model on one GPU device: its kernels compiled, its constants uploaded; runs tiles of steps on frames. Lasts as long as the device. */
-import { gather, scatter } from '../copies.js';
-import { failure } from '../errors.js';
+import { move } from '../copies.js';
 import { loadLayout } from '../layout.js';
 import type { GpuPlan, Manifest } from '../manifest.js';
 import type { Job } from '../runner.js';
 import { sizeOf, type Bound } from '../tensors.js';
 import type { Connection } from './connection.js';
+import { gpuFailure } from './errors.js';
 import { arrangement, Frame, keptBytes, largestIn } from './frame.js';
 import { MAP_READ, usage, type GpuBuffer, type GpuPipeline } from './gpu.js';
 
@@ -148,7 +148,7 @@ export class Session {
     let capacity = longest;
     while (!whole && capacity > UNIT && fits(1, capacity) >= 0) capacity = Math.max(UNIT, Math.floor(capacity / 2 / UNIT) * UNIT);
     const tight = fits(1, capacity);
-    if (tight >= 0) throw failure('SSM5502', { name: largestIn(manifest, plan, tight), bytes: 4 * (arrangement(manifest, plan, 1, capacity).sizes[tight] as number) });
+    if (tight >= 0) throw gpuFailure(5502, { name: largestIn(manifest, plan, tight), bytes: 4 * (arrangement(manifest, plan, 1, capacity).sizes[tight] as number) });
     // As many rows as one dispatch should take; at least one.
     let rows = Math.min(job.batch, 65535, Math.max(1, Math.floor(this.#work / Math.max(1, plan.work) / Math.min(capacity, UNIT))));
     while (rows > 1 && fits(rows, capacity) >= 0) rows = Math.floor(rows / 2);
@@ -185,10 +185,10 @@ export class Session {
       const row = this.#row(spec.place.buffer);
       const size = sizeOf(spec.shape);
       for (let b = 0; b < rows.count; b++) {
-        if (!spec.time) gather(data, (rows.from + b) * size, floats, at / 4 + b * row, row, spec.place, 1);
+        if (!spec.time) move(true, floats, at / 4 + b * row, row, spec.place, data, (rows.from + b) * size, 1);
         else {
           const n = Math.max(0, Math.min(steps, (job.lengths[rows.from + b] as number) - first));
-          gather(data, ((rows.from + b) * job.time + first) * size, floats, at / 4 + b * steps * row, row, spec.place, n);
+          move(true, floats, at / 4 + b * steps * row, row, spec.place, data, ((rows.from + b) * job.time + first) * size, n);
         }
       }
     }
@@ -207,8 +207,8 @@ export class Session {
     const size = sizeOf(spec.shape);
     const staged = this.#staged(spec.place.buffer, rows.count * (spec.time ? steps : 1) * row, job);
     for (let b = 0; b < rows.count; b++) {
-      if (spec.time) scatter(staged.floats, b * steps * row, row, spec.place, data, ((rows.from + b) * job.time + at) * size, lengths[b] as number);
-      else scatter(staged.floats, b * row, row, spec.place, data, (rows.from + b) * size, 1);
+      if (spec.time) move(false, staged.floats, b * steps * row, row, spec.place, data, ((rows.from + b) * job.time + at) * size, lengths[b] as number);
+      else move(false, staged.floats, b * row, row, spec.place, data, (rows.from + b) * size, 1);
     }
     staged.left--;
     if (staged.left > 0) return;
@@ -271,7 +271,7 @@ async function compile(connection: Connection, { manifest, plan, wgsl }: Session
     if (failed) {
       const { messages } = await connection.wait(module.getCompilationInfo());
       const first = messages.find((m) => m.type === 'error');
-      throw failure('SSM5503', { why: first ? `${entryAt(wgsl, first.lineNum)}: ${first.message}` : String((failed as PromiseRejectedResult).reason) }, (failed as PromiseRejectedResult).reason);
+      throw gpuFailure(5503, { why: first ? `${entryAt(wgsl, first.lineNum)}: ${first.message}` : String((failed as PromiseRejectedResult).reason) }, (failed as PromiseRejectedResult).reason);
     }
     return new Map(pipelines.flatMap((p) => (p.status === 'fulfilled' ? [p.value] : [])));
   });

@@ -1,0 +1,18 @@
+/** What can go wrong on a GPU, beside the messages of src/runtime/errors.ts: a model that runs on wasm alone doesn't carry them. */
+import { worded, type Arguments, type SsmcError } from '../errors.js';
+
+export const gpuMessages = {
+  5207: '{device} cannot be used here: {why}',
+  5306: 'the stream has a push under way: expected it to be waited for before {what}',
+  5501: 'the GPU device was lost ({why}): this call has no result, the next one takes a new device',
+  5502: 'the GPU has no {bytes} bytes for `{name}`',
+  5503: 'the GPU refused a command: {why}',
+  5504: 'no GPU device after {tries} tries: {why}',
+  5505: 'the GPU computes wrong results: {why}',
+} as const;
+export type GpuCode = keyof typeof gpuMessages;
+
+/** The error of this code, to be thrown. */
+export function gpuFailure<C extends GpuCode>(code: C, args: Arguments<(typeof gpuMessages)[C]>, cause?: unknown): SsmcError {
+  return worded(code, gpuMessages[code], args, cause);
+}
