@@ -7,6 +7,7 @@ import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import { affineOf, substitute, type Builder } from '../ir/builder.js';
 import type { Axis, Definition, DefinitionId, Expr, Fact, Index, Initialiser, Type } from '../ir/program.js';
 import { chosenArm, Expressions, functionNames, parts, type Env } from './expressions.js';
+import { broadcast, interchangeable, withSizes } from './broadcast.js';
 import type { LoadedFile } from './files.js';
 import { nearest, snakeCase } from './names.js';
 import { Scope, type Entity } from './scope.js';
@@ -450,10 +451,14 @@ export class Elaborator {
       for (const k of x.kind === 'name' ? [] : parts(x)) collect(k);
     };
     collect(expanded);
-    const axes = [...new Set(arrays.flatMap((a) => a.axes))];
+    const { axes, places, misfit } = broadcast(arrays);
+    if (misfit) {
+      this.#diagnostics.error('SSM2044', e.span, { name: misfit.array.name, own: withSizes(misfit.own), others: withSizes(misfit.others) });
+      return { kind: 'broken' };
+    }
     const time = arrays.some((a) => a.time);
     const indices = this.#newIndices(axes);
-    const env: Env = { indices: new Map(), time, bare: new Map(axes.map((a, k) => [a, indices[k] as Index])) };
+    const env: Env = { indices: new Map(), time, bare: (array) => array.axes.map((a) => indices[axes.indexOf(places.get(array.def)?.get(a) as Axis)] as Index) };
     const before = this.#current;
     this.#current = { name: [...place.path, name].join('.'), span };
     const body = this.#x.of(expanded, inner, env);
@@ -573,8 +578,8 @@ export class Elaborator {
       const axis = array.axes[at++];
       if (!axis) return shape();
       const before = own.names.get(p.name);
-      if (before?.kind === 'axis' && before.axis !== axis) return shape();
-      own.names.set(p.name, { kind: 'axis', axis });
+      if (before?.kind === 'axis' && before.axis !== axis && !interchangeable(before.axis, axis)) return shape();
+      if (before?.kind !== 'axis') own.names.set(p.name, { kind: 'axis', axis });
     }
     return at === array.axes.length && spare >= 0 ? true : shape();
   }

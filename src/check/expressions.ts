@@ -3,6 +3,7 @@ import type { CallExpr, Expr as Syntax, MatchExpr, NameExpr, ReductionExpr, Span
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import { affineAdd, affineConstant, affineOf, freeIndices, readsTime, substitute, type Builder } from '../ir/builder.js';
 import type { Affine, Axis, DefinitionId, Expr, Index, ReduceOp, Type, UnaryOp } from '../ir/program.js';
+import type { ArrayEntity } from './broadcast.js';
 import { nearest } from './names.js';
 import type { Entity, Scope } from './scope.js';
 import { constantValue } from './sizes.js';
@@ -11,8 +12,8 @@ import { constantValue } from './sizes.js';
 export interface Env {
   readonly indices: ReadonlyMap<string, Index>;
   readonly time: boolean;
-  /** A bare array's axes take these indices: the equation has no indices of its own. */
-  readonly bare?: ReadonlyMap<Axis, Index>;
+  /** The indices that a bare array's axes take: the equation has no indices of its own. */
+  readonly bare?: (array: ArrayEntity) => readonly Index[];
 }
 /** What the elaborator of definitions does for expressions. */
 export interface Definitions {
@@ -139,8 +140,7 @@ export class Expressions {
       this.#diagnostics.error('SSM2024', e.span, { name: e.name.text, axis: twice.name });
       return undefined;
     }
-    const at = array.axes.map((a) => affineOf((env.bare as ReadonlyMap<Axis, Index>).get(a) as Index));
-    return this.#b.read(array.def, type, at, array.time ? affineConstant(0) : undefined);
+    return this.#b.read(array.def, type, env.bare(array).map((i) => affineOf(i)), array.time ? affineConstant(0) : undefined);
   }
   /** An index expression in the place of an axis, its range proved. */
   #position(e: Syntax, axis: Axis, array: string, scope: Scope, env: Env, axes: readonly Axis[], before: readonly Affine[]): Affine | undefined {

@@ -44,5 +44,6 @@ export const nameMessages = {
   SSM2040: (a: { name: string }) => `\`${a.name}\` has no time: it can't be read at a step`,
   SSM2041: (a: { name: string }) => `two inputs or outputs are named \`${a.name}\``,
   SSM2042: (a: { name: string }) => `\`${a.name}\` is not an axis, but a reduction runs along it`,
+  SSM2044: (a: { name: string; own: string; others: string }) => `\`${a.name}\` has ${a.own} where what it meets has ${a.others}: axes pair where their sizes agree; write this equation with indices`,
   SSM2043: (a: { name: string; index: string; over: string }) => `output \`${a.name}\` has as many ${a.index} as its ${a.over} says: an output has one size; reduce over ${a.index}, or map it to a common size, as \`Embed\` does`,
 } as const;

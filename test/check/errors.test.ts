@@ -62,6 +62,7 @@ const cases: readonly (readonly [code: string, spec: string, at: string, message
   ['SSM2041', model(`${out}\n output y[t, c] = 2 * x[t, c]`), 'y', 'two inputs or outputs'],
   ['SSM2042', model('output y[t, c] = sum(q in x: x[t, c])'), 'x', 'not an axis'],
   ['SSM2043', 'model M {\n modalities m = a[1], b[2]\n input x[t, m, f]\n output y[t, m, f] = x[t, m, f]\n}', 'y', 'an output has one size'],
+  ['SSM2044', `import Linear from "std"\n${model('output y = x + Linear(x, out = 5)')}`, 'x + Linear(x, out = 5)', '`y` has `o` (5) where what it meets has `c` (4)'],
   ['SSM3101', model('a[t, c] = b[t, c]\n b[t, c] = a[t, c]\n output y[t, c] = a[t, c] + x[t, c]'), '', 'depend on each other'],
   ['SSM3102', model('output y[t, c] = y[t-1, c] + x[t, c]'), '', 'mark one of them'],
   ['SSM3103', model('state h[t, c] = x[t, c]\n output y[t, c] = h[t, c]'), '', "doesn't read itself"],
