@@ -20,10 +20,12 @@ import {
 import { buildManifest } from './passes/schedule/build-manifest.js';
 import { schedule, type Schedule } from './passes/schedule/schedule.js';
 import type { Interval } from './passes/interval.js';
-import type { Manifest } from './runtime/manifest.js';
+import type { GpuEntry, GpuPlan, Manifest } from './runtime/manifest.js';
 import { loadLayout, memoryLimit, runLayout } from './runtime/layout.js';
 import { version } from './version.js';
+import { cuda } from '../targets/cuda/index.js';
 import { wasm } from '../targets/wasm/index.js';
+import type { Capabilities } from '../targets/target.js';
 import { wgsl } from '../targets/wgsl/index.js';
 import { overLimit } from '../targets/wgsl/limits.js';
 
@@ -58,15 +60,16 @@ export interface CompileOptions {
   readonly denyUnstable?: boolean;
   /** Also kernels for WebGPU; `where-it-fits`: a model beyond its limits goes without, with a warning. */
   readonly webgpu?: boolean | 'where-it-fits';
+  /** Also kernels for CUDA. */
+  readonly cuda?: boolean;
   /** Where the elements of each stored tensor lie: sharpens the stability bounds. */
   readonly weights?: Pick<ReadonlyMap<string, Interval>, 'get'>;
   /** Sees the program before the first pass ('check') and after each. */
   readonly onPass?: (name: string, why: string, program: Program) => void;
 }
-/** What a WebGPU device is given: a manifest of its own, one WGSL module, and the load-time kernels, which run on the host. */
-export interface WebgpuModule {
+/** What a device with threads is given beside the kernels' source: a manifest of its own, and the load-time kernels, which run on the host. */
+export interface GpuModule {
   readonly manifest: Manifest;
-  readonly wgsl: string;
   readonly load: Uint8Array;
   readonly kernels: readonly Kernel[];
   readonly kernelOf: ReadonlyMap<Stage, Kernel>;
@@ -74,11 +77,19 @@ export interface WebgpuModule {
   readonly graph: StageGraph;
   readonly schedule: Schedule;
 }
+export interface WebgpuModule extends GpuModule {
+  readonly wgsl: string;
+}
+export interface CudaModule extends GpuModule {
+  /** CUDA C++ for nvcc or NVRTC. */
+  readonly source: string;
+}
 export interface CompiledModule {
   readonly manifest: Manifest;
   readonly wasm: Uint8Array;
   readonly relaxed?: Uint8Array;
   readonly webgpu?: WebgpuModule;
+  readonly cuda?: CudaModule;
   readonly kernels: readonly Kernel[];
   readonly kernelOf: ReadonlyMap<Stage, Kernel>;
   readonly graph: StageGraph;
@@ -116,12 +127,13 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   checkMemory(manifest, program, diagnostics);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const webgpu = options.webgpu ? compileWebgpu(fused, recurrences, builder, options, workOf(scheduled), diagnostics) : undefined;
-  if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
+  const forCuda = options.cuda ? compileCuda(fused, recurrences, builder, options, workOf(scheduled)) : undefined;
   const module: CompiledModule = {
     manifest,
     wasm: wasm.emit(scheduled.kernels, { relaxed: false }),
     ...(options.relaxed ? { relaxed: wasm.emit(scheduled.kernels, { relaxed: true }) } : {}),
     ...(webgpu ? { webgpu } : {}),
+    ...(forCuda ? { cuda: forCuda } : {}),
     kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled, stability, recurrences,
   };
   return { diagnostics: diagnostics.list, program, builder, module };
@@ -137,23 +149,33 @@ function workOf(scheduled: Schedule): number {
   return Math.ceil(Math.max(1, ...rows));
 }
 function compileWebgpu(fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions, work: number, diagnostics: Diagnostics): WebgpuModule | undefined {
-  // What forbids a strategy forbids it on every machine, and has been said.
-  const graph = chooseStrategies(fused, wgsl.caps, builder, options.strategy ?? 'auto', new Diagnostics(), recurrences);
-  const scheduled = schedule(graph, wgsl.caps, builder);
-  for (const kernel of scheduled.kernels) verifyKernel(kernel);
-  const pasts = new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : [])));
+  const { graph, scheduled, pasts } = onThreads(wgsl.caps, fused, recurrences, builder, options);
   const module = wgsl.emit(scheduled.kernels, scheduled.buffers, pasts);
   const excess = overLimit(scheduled.kernels, scheduled.buffers, module);
   if (excess) {
     const first = graph.program.definitions[0];
-    const say = options.webgpu === 'where-it-fits' ? 'warning' as const : 'error' as const;
-    diagnostics[say]('SSM4201', first?.span ?? { file: '', start: 0, end: 0 }, excess);
+    diagnostics[options.webgpu === 'where-it-fits' ? 'warning' : 'error']('SSM4201', first?.span ?? { file: '', start: 0, end: 0 }, excess);
     return undefined;
   }
+  return { ...gpuModule(graph, scheduled, module, work, options), wgsl: module.text };
+}
+function compileCuda(fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions, work: number): CudaModule {
+  const { graph, scheduled, pasts } = onThreads(cuda.caps, fused, recurrences, builder, options);
+  const module = cuda.emit(scheduled.kernels, scheduled.buffers, pasts);
+  return { ...gpuModule(graph, scheduled, module, work, options), source: module.text };
+}
+function onThreads(machine: Capabilities, fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions): { graph: StageGraph; scheduled: Schedule; pasts: ReadonlySet<number> } {
+  // What forbids a strategy forbids it on every machine, and has been said.
+  const graph = chooseStrategies(fused, machine, builder, options.strategy ?? 'auto', new Diagnostics(), recurrences);
+  const scheduled = schedule(graph, machine, builder);
+  for (const kernel of scheduled.kernels) verifyKernel(kernel);
+  return { graph, scheduled, pasts: new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : []))) };
+}
+function gpuModule(graph: StageGraph, scheduled: Schedule, module: Pick<GpuPlan, 'arenas' | 'arenaOf'> & { entries: ReadonlyMap<string, GpuEntry> }, work: number, options: CompileOptions): GpuModule {
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
   return {
     manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries) } },
-    wgsl: module.text, load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled,
+    load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled,
   };
 }
 

@@ -117,6 +117,16 @@ export interface GpuPlan {
   readonly arenaOf: readonly number[];
   /** Operations per row of the step that takes most: what a dispatch may be long by. */
   readonly work: number;
-  /** Of each kernel its entry point, the arenas that this binds from binding 2 on, and whether it reads the lengths. */
-  readonly entries: Readonly<Record<string, { readonly entry: string; readonly arenas: readonly number[]; readonly lengths: boolean }>>;
+  /**
+   * Of each kernel its entry point. On WebGPU also the arenas that this binds from binding 2 on, and whether it reads the lengths. On CUDA
+   * its parameters are the launch's arguments in their order (a pointer to each buffer and to the lengths, an int for each other scalar).
+   */
+  readonly entries: Readonly<Record<string, GpuEntry>>;
+}
+export interface GpuEntry {
+  readonly entry: string;
+  readonly arenas: readonly number[];
+  readonly lengths: boolean;
+  /** Threads of a block, where the source doesn't say. */
+  readonly threads?: number;
 }

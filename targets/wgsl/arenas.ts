@@ -6,7 +6,6 @@
  */
 import type { Kernel } from '../../src/ir/kernel.js';
 import type { BufferSpec } from '../../src/runtime/manifest.js';
-import { limits } from './limits.js';
 
 export type ArenaKind = 'constants' | 'carry' | 'past' | 'rows';
 export interface Arenas {
@@ -17,7 +16,13 @@ export interface Arenas {
 
 const ROW_ARENAS = 4;
 
-export function arrange(buffers: readonly BufferSpec[], pasts: ReadonlySet<number>, kernels: readonly Kernel[], bindingBytes: number): Arenas {
+export interface ArenaLimits {
+  /** Of one arena. */
+  readonly bindingBytes: number;
+  /** Arenas of one kernel. */
+  readonly storageBuffers: number;
+}
+export function arrange(buffers: readonly BufferSpec[], pasts: ReadonlySet<number>, kernels: readonly Kernel[], { bindingBytes, storageBuffers }: ArenaLimits): Arenas {
   const kinds: ArenaKind[] = [];
   const of = buffers.map(() => -1);
   let room = -1;
@@ -37,7 +42,7 @@ export function arrange(buffers: readonly BufferSpec[], pasts: ReadonlySet<numbe
   }
   const first = kinds.length;
   const slots = new Map(buffers.flatMap((b) => (b.kind === 'rows' ? [[b.slot, b.slot] as const] : [])));
-  const arenaOf = tooMany(buffers, kernels, of, first) ? slotArenas(buffers, kernels) : slots;
+  const arenaOf = tooMany(buffers, kernels, of, first, storageBuffers) ? slotArenas(buffers, kernels) : slots;
   buffers.forEach((b, i) => { if (b.kind === 'rows') of[i] = first + (arenaOf.get(b.slot) ?? 0); });
   for (let k = 0; k < 1 + Math.max(-1, ...arenaOf.values()); k++) kinds.push('rows');
   return { kinds, of };
@@ -45,9 +50,9 @@ export function arrange(buffers: readonly BufferSpec[], pasts: ReadonlySet<numbe
 const isKept = (b: BufferSpec): boolean => b.kind === 'carry' || b.kind === 'chunks' || b.kind === 'batch';
 
 /** A kernel that binds each of its slots by itself would bind more than a stage may. */
-function tooMany(buffers: readonly BufferSpec[], kernels: readonly Kernel[], of: readonly number[], first: number): boolean {
+function tooMany(buffers: readonly BufferSpec[], kernels: readonly Kernel[], of: readonly number[], first: number, most: number): boolean {
   const bound = new Map(buffers.map((b, i) => [b.name, b.kind === 'rows' ? first + b.slot : of[i]]));
-  return kernels.some((k) => new Set(k.parameters.flatMap((p) => (p.kind === 'buffer' ? [bound.get(p.name)] : []))).size > limits.storageBuffers);
+  return kernels.some((k) => new Set(k.parameters.flatMap((p) => (p.kind === 'buffer' ? [bound.get(p.name)] : []))).size > most);
 }
 /** Slots in the order of their first use, each to the arena that it conflicts least with. */
 function slotArenas(buffers: readonly BufferSpec[], kernels: readonly Kernel[]): Map<number, number> {

@@ -25,7 +25,7 @@ export interface WgslModule {
 /** `pasts`: the buffers that hold the past of others. */
 function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts: ReadonlySet<number>): WgslModule {
   const run = kernels.filter((k) => k.grid);
-  const { kinds, of } = arrange(buffers, pasts, run, limits.bindingBytes);
+  const { kinds, of } = arrange(buffers, pasts, run, limits);
   const id = new Map(buffers.map((b, i) => [b.name, i]));
   const arenaOf = (buffer: string): number => of[id.get(buffer) ?? -1] ?? -1;
   const entries = new Map<string, { entry: string; arenas: readonly number[]; lengths: boolean }>();

@@ -1,0 +1,40 @@
+/**
+ * What kernels ask of the chip beyond C++: the few instructions that have no name there. They stand in one block that a test can put
+ * its own in the place of, so that all the rest of the source runs on a CPU as it is.
+ */
+export const primitives = `#ifndef SSM_PRIMITIVES
+#define SSM_PRIMITIVES
+// The larger and the smaller; NaN where one of them is.
+__device__ __forceinline__ float ssm_max(float a, float b) {
+  float y;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+  return y;
+}
+__device__ __forceinline__ float ssm_min(float a, float b) {
+  float y;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+  return y;
+}
+#endif`;
+
+/** Over all lanes of a group, pairwise in a fixed order; every thread has the result. */
+export function reduction(name: string): string {
+  const [op = 'sum', count = '1'] = name.split('_');
+  const lanes = Number(count);
+  const join = (a: string, b: string): string => (op === 'sum' ? `${a} + ${b}` : `ssm_${op}(${a}, ${b})`);
+  const steps = [16, 8, 4, 2, 1].filter((k) => k < lanes).map((k) => `  x = ${join('x', `__shfl_xor_sync(0xffffffffu, x, ${k})`)};`);
+  const warps = lanes / 32;
+  if (warps <= 1) return [`__device__ __forceinline__ float ssm_reduce_${name}(float x) {`, ...steps, '  return x;', '}'].join('\n');
+  const parts = Array.from({ length: warps }, (_, k) => `parts[${k}]`);
+  const tree = (list: readonly string[]): string => (list.length === 1 ? list[0] as string : join(`(${tree(list.slice(0, list.length / 2))})`, `(${tree(list.slice(list.length / 2))})`));
+  return [
+    `__device__ float ssm_reduce_${name}(float x) {`,
+    `  __shared__ float parts[${warps}];`,
+    ...steps,
+    '  __syncthreads();',
+    '  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;',
+    '  __syncthreads();',
+    `  return ${tree(parts)};`,
+    '}',
+  ].join('\n');
+}

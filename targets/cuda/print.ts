@@ -1,0 +1,223 @@
+/** One kernel as a CUDA C++ function. Registers are floats of the thread, masks bool, integers int; a buffer is a pointer of its own. */
+import type { Cond, Int, Kernel, LocalMemory, Stmt, Value } from '../../src/ir/kernel.js';
+import { visitStmts } from '../../src/ir/map-kernel.js';
+import { isFunction, type CudaFunction } from './functions.js';
+
+/** What a function needs of the source around it. */
+export interface Printed {
+  /** Equal for kernels that do the same, whatever their buffers are called. */
+  readonly key: string;
+  /** The function, with ENTRY where its name stands. */
+  readonly text: string;
+  readonly functions: ReadonlySet<CudaFunction>;
+  readonly reductions: ReadonlySet<string>;
+}
+export const ENTRY = '$ENTRY$';
+
+export function printEntry(kernel: Kernel): Printed {
+  const printed = new Entry(kernel, (name) => identifier((name.split('.').at(-1) ?? name).replace(/#\d+/g, ''))).print();
+  return { ...printed, key: new Entry(kernel, () => 'x').print().text };
+}
+
+class Entry {
+  readonly #kernel: Kernel;
+  readonly #functions = new Set<CudaFunction>();
+  readonly #reductions = new Set<string>();
+  /** Of buffers, memories and scalars. */
+  readonly #names = new Map<string, string>();
+  readonly #memories: ReadonlyMap<string, LocalMemory>;
+  readonly #lanes: number;
+  /** Registers that hold masks. */
+  readonly #masks = new Set<string>();
+
+  constructor(kernel: Kernel, nameOf: (buffer: string) => string) {
+    this.#kernel = kernel;
+    this.#lanes = kernel.grid?.lanes ?? 1;
+    this.#memories = new Map((kernel.memories ?? []).map((m) => [m.name, m]));
+    const taken = new Set<string>(['gid', 'bid', 'lid']);
+    visitStmts(kernel.body, (s) => { if ('name' in s) taken.add(local(s.name)); });
+    const own = (name: string, wanted: string): void => {
+      let made = reserved.has(wanted) ? `${wanted}_` : wanted;
+      for (let k = 2; taken.has(made); k++) made = `${wanted}_${k}`;
+      taken.add(made);
+      this.#names.set(name, made);
+    };
+    for (const p of kernel.parameters) if (p.kind === 'scalar') own(p.name, local(p.name));
+    for (const p of kernel.parameters) if (p.kind === 'buffer') own(p.name, nameOf(p.name));
+    for (const m of kernel.memories ?? []) own(m.name, nameOf(m.name));
+  }
+
+  print(): Omit<Printed, 'key'> {
+    const k = this.#kernel;
+    const { threads = 1, batches = 1 } = k.grid ?? {};
+    const body = k.body.flatMap((s) => this.#stmt(s, '  '));
+    const parameters = k.parameters.map((p) => {
+      const name = this.#names.get(p.name);
+      if (p.kind === 'scalar') return `int ${name}`;
+      return `${p.access === 'read' ? 'const ' : ''}${p.element === 'i32' ? 'int' : 'float'}* __restrict__ ${name}`;
+    });
+    const uses = (name: string): boolean => body.some((line) => new RegExp(`\\b${name}\\b`).test(line));
+    const text = [
+      `extern "C" __global__ void __launch_bounds__(${threads}) ${ENTRY}(${parameters.join(', ')}) {`,
+      ...(uses('gid') ? ['  const int gid = blockIdx.x;'] : []),
+      ...(batches === 'B' && uses('bid') ? ['  const int bid = blockIdx.y;'] : []),
+      ...(uses('lid') ? ['  const int lid = threadIdx.x;'] : []),
+      ...[...this.#memories.values()].map((m) => `  ${m.space === 'group' ? '__shared__ ' : ''}float ${this.#names.get(m.name)}[${m.size}];`),
+      ...body,
+      '}',
+    ].join('\n');
+    return { text, functions: this.#functions, reductions: this.#reductions };
+  }
+
+  #stmt(s: Stmt, pad: string): string[] {
+    const block = (list: readonly Stmt[]): string[] => list.flatMap((x) => this.#stmt(x, `${pad}  `));
+    switch (s.kind) {
+      case 'for': {
+        const test = s.step > 0 ? '<' : '>';
+        const step = s.step > 0 ? `+= ${s.step}` : `-= ${-s.step}`;
+        const name = local(s.name);
+        return [`${pad}for (int ${name} = ${this.#int(s.from)}; ${name} ${test} ${this.#int(s.to)}; ${name} ${step}) {`, ...block(s.body), `${pad}}`];
+      }
+      case 'int': return [`${pad}const int ${local(s.name)} = ${this.#int(s.value)};`];
+      case 'let': case 'var': return [`${pad}${s.kind === 'let' ? 'const ' : ''}${this.#type(s.name, s.value)} ${local(s.name)} = ${bare(this.#value(s.value))};`];
+      case 'set': return [`${pad}${local(s.name)} = ${bare(this.#value(s.value))};`];
+      case 'store': return this.#store(s, pad);
+      case 'if': return [`${pad}if (${this.#cond(s.cond)}) {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
+      case 'barrier': return [`${pad}__syncthreads();`];
+      case 'comment': return [`${pad}// ${s.text.replace(/[\\?]/g, ' ')}`];
+    }
+  }
+  #type(name: string, value: Value): 'float' | 'bool' {
+    if (!this.#isMask(value)) return 'float';
+    this.#masks.add(name);
+    return 'bool';
+  }
+  #isMask(v: Value): boolean {
+    switch (v.kind) {
+      case 'from-cond': return true;
+      case 'reg': return this.#masks.has(v.name);
+      case 'unary': return v.op === 'not';
+      case 'binary': return comparisons.has(v.op);
+      case 'select': return this.#isMask(v.then);
+      default: return false;
+    }
+  }
+  #store(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
+    const value = bare(this.#value(s.value));
+    if (this.#lanes === 1) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
+    if (s.lanes === 'one') return [`${pad}if (lid == 0) ${this.#element(s.buffer, s.at)} = ${value};`];
+    if (s.lanes === 'vector') return [`${pad}${this.#element(s.buffer, s.at, 'lid')} = ${value};`];
+    const { stride = 1, count } = s.lanes;
+    const write = `${this.#element(s.buffer, s.at, stride === 1 ? 'lid' : `lid * ${stride}`)} = ${value};`;
+    return [count.kind === 'int' && count.value >= this.#lanes ? `${pad}${write}` : `${pad}if (lid < ${this.#int(count)}) ${write}`];
+  }
+  #element(buffer: string, at: Int, more?: string): string {
+    return `${this.#names.get(buffer)}[${bare(this.#int(at))}${more === undefined ? '' : ` + ${more}`}]`;
+  }
+  #int(e: Int): string {
+    switch (e.kind) {
+      case 'int': return `${e.value}`;
+      case 'ivar': return integerNames[e.name] ?? this.#names.get(e.name) ?? local(e.name);
+      case 'iadd': return `(${e.terms.map((t) => this.#int(t)).join(' + ').replaceAll('+ -', '- ')})`;
+      case 'imul': return `(${e.factors.map((t) => this.#int(t)).join(' * ')})`;
+      case 'imin': return `min(${this.#int(e.left)}, ${this.#int(e.right)})`;
+      case 'imax': return `max(${this.#int(e.left)}, ${this.#int(e.right)})`;
+      case 'idiv': return `(${this.#int(e.left)} / ${e.by})`;
+      case 'imod': return `(${this.#int(e.left)} % ${e.by})`;
+      case 'iselect': return `(${this.#cond(e.cond)} ? ${this.#int(e.then)} : ${this.#int(e.else)})`;
+      case 'iload': return this.#element(e.buffer, e.at);
+    }
+  }
+  #cond(c: Cond): string {
+    if (c.kind === 'icompare') return `${this.#int(c.left)} ${{ lt: '<', le: '<=', eq: '==', ne: '!=' }[c.op]} ${this.#int(c.right)}`;
+    return `(${this.#cond(c.left)}) ${c.kind === 'iand' ? '&&' : '||'} (${this.#cond(c.right)})`;
+  }
+  #value(v: Value): string {
+    const go = (x: Value): string => this.#value(x);
+    switch (v.kind) {
+      case 'number': return float(v.value);
+      case 'reg': return local(v.name);
+      case 'load': {
+        if (v.access === 'uniform' || this.#lanes === 1) return this.#element(v.buffer, v.at);
+        if (v.access === 'vector') return this.#element(v.buffer, v.at, 'lid');
+        return this.#element(v.buffer, v.at, `${this.#int(v.access.stride)} * min(lid, ${this.#int(v.access.last)})`);
+      }
+      case 'unary': return this.#unary(v);
+      case 'binary': return this.#binary(v);
+      case 'select': return `(${go(v.cond)} ? ${go(v.then)} : ${go(v.else)})`;
+      case 'muladd': return `__fmaf_rn(${bare(go(v.left))}, ${bare(go(v.right))}, ${bare(go(v.plus))})`;
+      case 'decay': {
+        this.#functions.add('exp2m1_decay');
+        const [change, state] = [`ssm_exp2m1_decay(${bare(go(v.exponent))})`, go(v.state)];
+        const isZero = v.plus.kind === 'number' && v.plus.value === 0;
+        return `(${state} + ${isZero ? `${change} * ${state}` : `__fmaf_rn(${change}, ${bare(state)}, ${bare(go(v.plus))})`})`;
+      }
+      case 'lane': return '(float)lid';
+      case 'from-int': return `(float)${this.#int(v.value)}`;
+      case 'from-cond': return `(${this.#cond(v.cond)})`;
+      case 'reduce-lanes': {
+        const name = `${v.op}_${this.#lanes}`;
+        this.#reductions.add(name);
+        return `ssm_reduce_${name}(${bare(go(v.arg))})`;
+      }
+      case 'lane-of': throw new Error('lane-of has no CUDA form');
+    }
+  }
+  #unary(v: Extract<Value, { kind: 'unary' }>): string {
+    const arg = this.#value(v.arg);
+    switch (v.op) {
+      case 'neg': return `(-${arg})`;
+      case 'not': return `(!${arg})`;
+      case 'abs': case 'sqrt': case 'floor': case 'ceil': return `${v.op === 'abs' ? 'fabs' : v.op}f(${bare(arg)})`;
+      default:
+        if (!isFunction(v.op)) throw new Error(`${v.op} has no CUDA form`);
+        this.#functions.add(v.op);
+        return `ssm_${v.op}(${bare(arg)})`;
+    }
+  }
+  #binary(v: Extract<Value, { kind: 'binary' }>): string {
+    const [x, y] = [this.#value(v.left), this.#value(v.right)];
+    if (v.op === 'min' || v.op === 'max') return `ssm_${v.op}(${bare(x)}, ${bare(y)})`;
+    return `(${x} ${{ add: '+', sub: '-', mul: '*', div: '/', lt: '<', le: '<=', eq: '==', ne: '!=', and: '&&', or: '||' }[v.op]} ${y})`;
+  }
+}
+
+const comparisons: ReadonlySet<string> = new Set(['lt', 'le', 'eq', 'ne', 'and', 'or']);
+const integerNames: Readonly<Record<string, string>> = { $l: 'lid', $g: 'gid', $b: 'bid' };
+/** Without the parentheses around all of it. */
+function bare(text: string): string {
+  if (!text.startsWith('(') || !text.endsWith(')')) return text;
+  let depth = 0;
+  for (let k = 0; k < text.length; k++) {
+    if (text[k] === '(') depth++;
+    else if (text[k] === ')') depth--;
+    if (depth === 0 && k < text.length - 1) return text;
+  }
+  return text.slice(1, -1);
+}
+/** A float32 literal; of infinity and NaN there is none. */
+function float(value: number): string {
+  const x = Math.fround(value);
+  if (x === Infinity) return '__int_as_float(0x7f800000)';
+  if (x === -Infinity) return '(-__int_as_float(0x7f800000))';
+  if (Number.isNaN(x)) return '__int_as_float(0x7fffffff)';
+  const text = Object.is(x, -0) ? '-0' : `${x}`;
+  const typed = `${text}${/[.e]/.test(text) ? '' : '.0'}f`;
+  return typed.startsWith('-') ? `(${typed})` : typed;
+}
+/** Words of C++, and names that the source uses itself. */
+const reserved = new Set(`
+  alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const consteval constexpr constinit continue decltype default delete do
+  double dynamic_cast else enum explicit export extern false final float for friend goto if import inline int long module mutable namespace new noexcept not not_eq
+  nullptr operator or or_eq override private protected public register reinterpret_cast requires return short signed sizeof static static_assert static_cast struct
+  switch template this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
+  min max fabsf sqrtf floorf ceilf rintf blockIdx threadIdx blockDim gridDim warpSize gid bid lid NULL linux unix parts`.trim().split(/\s+/));
+function local(name: string): string {
+  const made = identifier(name);
+  return reserved.has(made) ? `${made}_` : made;
+}
+/** Letters, digits and _; none of the names that begin with `ssm_`, or with two underlines, which are the compiler's. */
+export function identifier(name: string): string {
+  const made = name.replace(/[^A-Za-z0-9_]/g, '_').replace(/^_+/, '').replace(/^(?=\d)/, 'x').replace(/^ssm_/i, 'x_ssm_');
+  return made === '' ? 'x' : made;
+}
