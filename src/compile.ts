@@ -127,6 +127,7 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   checkMemory(manifest, program, diagnostics);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const webgpu = options.webgpu ? compileWebgpu(fused, recurrences, builder, options, workOf(scheduled), diagnostics) : undefined;
+  if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const forCuda = options.cuda ? compileCuda(fused, recurrences, builder, options, workOf(scheduled)) : undefined;
   const module: CompiledModule = {
     manifest,
