@@ -1,9 +1,9 @@
 /**
  * Every error that a compiled model can give its user. A code never changes its meaning: 50xx weights, 51xx inputs, 52xx loading,
  * 53xx streams, 54xx what has been disposed of, 55xx devices. Each message says what was expected and what came; {name} stands for an
- * argument. SSM stands before the number in what users see. Those of a GPU are in src/runtime/webgpu/errors.ts.
+ * argument. SSM stands before the number in what users see. Those of a GPU are in src/runtime/gpu/errors.ts.
  */
-import type { GpuCode } from './webgpu/errors.js';
+import type { GpuCode } from './gpu/errors.js';
 
 export const runtimeMessages = {
   5001: 'cannot read weights from {from}: {why}',

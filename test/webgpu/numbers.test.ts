@@ -183,7 +183,7 @@ describe.skipIf(missing !== undefined)('long memories', () => {
 
 describe.skipIf(missing !== undefined)('what a call costs', () => {
   const stages = (launches: readonly Launch[]): number => launches.filter((l) => l.kind === 'kernel').length;
-  it.each(subjects)('%s: one map a run, two a push, no more dispatches than stages', (_, of) => on(of, async ({ program, module }, model, tap) => {
+  it.each(subjects)('%s: one map a run or push, no more dispatches than stages', (_, of) => on(of, async ({ program, module }, model, tap) => {
     const inputs = randomInputs(program, 1, 20, 1);
     tap.from();
     await runModel(model, inputs);
@@ -197,7 +197,7 @@ describe.skipIf(missing !== undefined)('what a call costs', () => {
       await stream.push(one);
       expect(tap.dispatches).toBeLessThanOrEqual((t === 0 ? stages(begin) : 0) + stages(step) + stages(finish));
       expect(tap.dispatches).toBeGreaterThan(0);
-      expect(tap.count('mapAsync')).toBeLessThanOrEqual(2);
+      expect(tap.count('mapAsync')).toBe(1);
     }
   }));
   it('an input of zeros from a modality that is not there: the others are as if it were 0', () => on({ text: spec }, async ({ program, weights }, model) => {

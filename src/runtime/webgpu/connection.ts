@@ -1,7 +1,7 @@
 /** One GPU device while it lasts: whatever waits on it also waits for its loss, and memory that can't be had is an error with a name. */
 import { reason } from '../errors.js';
-import { gpuFailure } from './errors.js';
-import { usage, type Gpu, type GpuBuffer, type GpuDevice } from './gpu.js';
+import { gpuFailure } from '../gpu/errors.js';
+import type { Gpu, GpuBuffer, GpuDevice } from './gpu.js';
 
 export interface DeviceWish {
   /** Where adapters come from, or a device of the user's. */
@@ -102,9 +102,6 @@ export class Connection {
     this.#buffers.add(made);
     this.bytes += size;
     return made;
-  }
-  storage(name: string, bytes: number): Promise<GpuBuffer> {
-    return this.buffer(name, bytes, usage.storage | usage.copySource | usage.copyTarget);
   }
   free(buffer: GpuBuffer): void {
     if (!this.#buffers.delete(buffer)) return;

@@ -1,0 +1,64 @@
+/** Where each buffer of a manifest lies in the few large ones of a GPU, its arenas. */
+import { slotRows } from '../layout.js';
+import type { GpuPlan, Manifest } from '../manifest.js';
+import type { KernelLaunch } from './machine.js';
+
+/** Elements of each arena, and of each buffer its offset there. */
+export interface Arrangement {
+  readonly offsets: readonly number[];
+  readonly sizes: readonly number[];
+  /** Elements of the carry arena that are kept from step to step: its first. */
+  readonly kept: number;
+}
+
+export function arrangement(manifest: Manifest, plan: GpuPlan, batch: number, steps: number): Arrangement {
+  const sizes = plan.arenas.map(() => 0);
+  const offsets = manifest.buffers.map(() => 0);
+  let kept = 0;
+  const take = (i: number, size: number): void => {
+    const arena = plan.arenaOf[i] as number;
+    offsets[i] = sizes[arena] as number;
+    sizes[arena] = (sizes[arena] as number) + size;
+  };
+  manifest.buffers.forEach((b, i) => { if (b.kind === 'constant') take(i, b.size); });
+  for (const kind of ['carry', 'batch', 'chunks'] as const) {
+    manifest.buffers.forEach((b, i) => {
+      if (b.kind === kind) take(i, batch * b.row * (b.kind === 'chunks' ? Math.ceil(steps / b.steps) : 1));
+    });
+    if (kind === 'carry') plan.arenas.forEach((a, k) => { if (a === 'carry') kept = sizes[k] as number; });
+  }
+  const rows = slotRows(manifest);
+  const placed = new Map<number, number>();
+  manifest.buffers.forEach((b, i) => {
+    if (b.kind !== 'rows') return;
+    const known = placed.get(b.slot);
+    if (known !== undefined) { offsets[i] = known; return; }
+    take(i, batch * steps * (rows[b.slot] as number));
+    placed.set(b.slot, offsets[i] as number);
+  });
+  return { offsets, sizes, kept };
+}
+
+/** The arenas that are kept, and how much of each. */
+export function keptBytes(plan: GpuPlan, arranged: Arrangement): { readonly arena: number; readonly bytes: number }[] {
+  return plan.arenas.flatMap((kind, arena) => {
+    const bytes = 4 * (kind === 'carry' ? arranged.kept : kind === 'past' ? (arranged.sizes[arena] as number) : 0);
+    return bytes > 0 ? [{ arena, bytes }] : [];
+  });
+}
+/** Bytes that a stream of a batch keeps. */
+export function stateBytes(manifest: Manifest, plan: GpuPlan, batch: number): number {
+  return keptBytes(plan, arrangement(manifest, plan, batch, 1)).reduce((n, p) => n + p.bytes, 0);
+}
+export function groupsOf({ grid }: KernelLaunch, batch: number, steps: number): number {
+  if (!grid || steps < (grid.from ?? 0)) return 0;
+  const of = grid.of === 'R' ? batch * steps : grid.of === 'T' ? steps : grid.of === 'B' ? batch : 1;
+  return grid.times * Math.ceil((of * grid.each) / grid.per);
+}
+/** The name of the largest buffer in an arena: what to tell where there is no room for it. */
+export function largestIn(manifest: Manifest, plan: GpuPlan, arena: number): string {
+  const size = (i: number): number => { const b = manifest.buffers[i]; return !b ? 0 : 'row' in b ? b.row : b.size; };
+  const mine = manifest.buffers.map((_, i) => i).filter((i) => plan.arenaOf[i] === arena);
+  const largest = mine.reduce((best, i) => (size(i) > size(best) ? i : best), mine[0] ?? 0);
+  return manifest.buffers[largest]?.name ?? 'a buffer';
+}

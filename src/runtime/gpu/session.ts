@@ -1,0 +1,245 @@
+/** A model on one GPU: its constants uploaded, its sequences run as tiles of steps on frames. Lasts as long as the device. */
+import { move } from '../copies.js';
+import { loadLayout } from '../layout.js';
+import type { GpuPlan, Manifest } from '../manifest.js';
+import type { Job } from '../runner.js';
+import { sizeOf, type Bound } from '../tensors.js';
+import { arrangement, largestIn } from './arrangement.js';
+import { gpuFailure } from './errors.js';
+import { Frame } from './frame.js';
+import type { Command, Machine } from './machine.js';
+
+/** Operations of one dispatch, before it is known how fast the device is: a quarter of a second at 0.2 G a second. */
+const FIRST_WORK = 5e7;
+/** Milliseconds that a tile should take: a long one stops whatever else the GPU has to draw. */
+const TILE_MS = 100;
+/** Bytes read back at once at most. */
+const READ_BYTES = 128 * 2 ** 20;
+/** Tiles begin at multiples of this: chunks of a chunked scan must not depend on how a sequence is cut. */
+const UNIT = 64;
+
+export interface GpuModel {
+  readonly manifest: Manifest;
+  readonly plan: GpuPlan;
+  /** The constants' bytes, as the load-time kernels left them. */
+  readonly constants: Uint8Array;
+}
+/** Rows of a batch that run together, at a point of their sequences. */
+interface Rows {
+  readonly from: number;
+  readonly count: number;
+}
+interface Reading {
+  readonly bound: Bound;
+  readonly at: number;
+  /** Where it was read at: of outputs with time the step and how many. */
+  readonly first: number;
+  readonly steps: number;
+}
+/** Steps 0 to `time` of rows, on a frame. */
+export interface Piece {
+  readonly job: Job;
+  readonly rows: Rows;
+  readonly time: number;
+  /** They are the first of their sequences. */
+  readonly begin: boolean;
+  /** More will follow: what is kept is read too. */
+  readonly keep?: boolean;
+}
+
+export class Session<B> {
+  readonly machine: Machine<B>;
+  readonly #of: GpuModel;
+  readonly #constants: ReadonlyMap<number, B>;
+  #frame: Frame<B> | undefined;
+  /** Operations per dispatch that take about TILE_MS. */
+  #work = FIRST_WORK;
+
+  private constructor(machine: Machine<B>, of: GpuModel, constants: ReadonlyMap<number, B>) {
+    this.machine = machine;
+    this.#of = of;
+    this.#constants = constants;
+  }
+  /** On a machine that has the model's kernels. @throws DeviceError SSM5501 to SSM5503. */
+  static async open<B>(machine: Machine<B>, of: GpuModel): Promise<Session<B>> {
+    return new Session(machine, of, await upload(machine, of));
+  }
+  dispose(): void {
+    this.machine.dispose();
+  }
+  frame(batch: number, capacity: number): Promise<Frame<B>> {
+    const { manifest, plan } = this.#of;
+    return Frame.make({ manifest, plan, machine: this.machine, constants: this.#constants }, batch, capacity);
+  }
+
+  /** Whole sequences, as many rows at once as fit. */
+  async run(job: Job): Promise<void> {
+    const { rows, capacity } = this.#fit(job);
+    for (let from = 0; from < job.batch; from += rows) {
+      const group = { from, count: Math.min(rows, job.batch - from) };
+      let longest = 0;
+      for (let b = 0; b < group.count; b++) longest = Math.max(longest, job.lengths[from + b] as number);
+      if (this.#frame?.batch !== group.count || this.#frame.capacity < Math.min(capacity, longest)) {
+        this.#frame?.dispose();
+        this.#frame = undefined;
+        this.#frame = await this.frame(group.count, Math.min(capacity, longest));
+      }
+      try {
+        await this.steps(this.#frame, { job, rows: group, time: longest, begin: true });
+      } catch (error) {
+        // What a command that failed left in it isn't known.
+        this.#frame.dispose();
+        this.#frame = undefined;
+        throw error;
+      }
+    }
+  }
+  /** What is kept afterwards, where it is asked for. */
+  async steps(frame: Frame<B>, { job, rows, time, begin, keep = false }: Piece): Promise<Uint8Array> {
+    const { manifest } = this.#of;
+    const { machine } = this;
+    const pending: Reading[] = [];
+    const kept = keep ? frame.kept().reduce((n, p) => n + p.bytes, 0) : 0;
+    let used = 0;
+    let started = !begin;
+    for (let at = 0; at < time;) {
+      const steps = this.#tile(frame, time - at);
+      const last = at + steps >= time;
+      const lengths = Int32Array.from({ length: rows.count }, (_, b) => Math.max(0, Math.min(steps, (job.lengths[rows.from + b] as number) - at)));
+      const timed = job.outputs.filter((o) => o.spec.time || last);
+      const bytes = timed.reduce((n, o) => n + this.#readBytes(o, rows.count, steps), 0);
+      if (used > 0 && used + bytes > READ_BYTES) {
+        await this.#readBack(pending.splice(0), rows, job, used);
+        used = 0;
+      }
+      if (used === 0) await machine.reserve(kept + Math.max(bytes, Math.min(READ_BYTES, job.outputs.reduce((n, o) => n + this.#readBytes(o, rows.count, time - at), 0))));
+      const name = [steps, frame.half, started, last, used].join();
+      const commands: Command<B>[] = started ? [] : frame.clear();
+      commands.push(...(frame.equipment?.prepare(steps) ?? []), { kind: 'write', buffer: frame.lengths, offset: 0, data: lengths });
+      const staged = this.#stage(job.inputs.filter((i) => i.spec.time || !started), rows, job, at, steps, lengths);
+      for (const [buffer, data] of staged) commands.push({ kind: 'write', ...frame.place(buffer), data });
+      if (!started) commands.push(...frame.launch(manifest.begin, steps));
+      commands.push(...frame.launch(manifest.step, steps));
+      if (last) commands.push(...frame.launch(manifest.finish, steps));
+      const read = (from: B, offset: number, length: number): void => {
+        commands.push({ kind: 'read', from, offset, into: used, bytes: length });
+        used += length;
+      };
+      for (const bound of timed) {
+        const { buffer, offset } = frame.place(bound.spec.place.buffer);
+        pending.push({ bound, at: used, first: at, steps });
+        read(buffer, offset, this.#readBytes(bound, rows.count, steps));
+      }
+      commands.push(...frame.moveOn(steps, lengths));
+      if (last && keep) for (const p of frame.kept()) read(p.buffer, 0, p.bytes);
+      await machine.submit(commands, keep ? { frame, name } : undefined);
+      started = true;
+      at += steps;
+      if (at < time) this.#learn(steps * rows.count, await machine.finished());
+    }
+    return this.#readBack(pending, rows, job, used, kept);
+  }
+
+  /** Rows and steps at once, by what the device's limits let an arena hold. */
+  #fit(job: Job): { rows: number; capacity: number } {
+    const { manifest, plan } = this.#of;
+    const whole = manifest.notStreamable !== undefined;
+    let longest = 1;
+    for (const n of job.lengths) longest = Math.max(longest, n);
+    const fits = (rows: number, steps: number): number => {
+      const { sizes } = arrangement(manifest, plan, rows, steps);
+      return sizes.findIndex((size, a) => plan.arenas[a] !== 'constants' && 4 * size > this.machine.mostBytes);
+    };
+    let capacity = longest;
+    while (!whole && capacity > UNIT && fits(1, capacity) >= 0) capacity = Math.max(UNIT, Math.floor(capacity / 2 / UNIT) * UNIT);
+    const tight = fits(1, capacity);
+    if (tight >= 0) throw gpuFailure(5502, { name: largestIn(manifest, plan, tight), bytes: 4 * (arrangement(manifest, plan, 1, capacity).sizes[tight] as number) });
+    // As many rows as one dispatch should take; at least one.
+    let rows = Math.min(job.batch, 65535, Math.max(1, Math.floor(this.#work / Math.max(1, plan.work) / Math.min(capacity, UNIT))));
+    while (rows > 1 && fits(rows, capacity) >= 0) rows = Math.floor(rows / 2);
+    return { rows, capacity };
+  }
+  #tile(frame: Frame<B>, left: number): number {
+    if (this.#of.manifest.notStreamable !== undefined || left <= UNIT) return Math.min(left, frame.capacity);
+    const steps = Math.floor(this.#work / Math.max(1, this.#of.plan.work) / frame.batch / UNIT) * UNIT;
+    return Math.min(left, Math.max(UNIT, steps), frame.capacity < UNIT ? frame.capacity : Math.floor(frame.capacity / UNIT) * UNIT);
+  }
+  #learn(rows: number, ms: number): void {
+    const rate = (rows * this.#of.plan.work) / Math.max(1, ms);
+    this.#work = Math.min(this.#work * 4, Math.max(FIRST_WORK / 16, rate * TILE_MS));
+  }
+
+  #row(buffer: number): number {
+    const b = this.#of.manifest.buffers[buffer];
+    return b && 'row' in b ? b.row : 0;
+  }
+  #readBytes({ spec }: Bound, rows: number, steps: number): number {
+    return 4 * rows * (spec.time ? steps : 1) * this.#row(spec.place.buffer);
+  }
+  /** The outputs; and the last `kept` of the bytes, for whoever wants them. */
+  async #readBack(readings: readonly Reading[], rows: Rows, job: Job, bytes: number, kept = 0): Promise<Uint8Array> {
+    if (bytes === 0) return new Uint8Array();
+    const floats = await this.machine.fetch(bytes);
+    for (const { bound, at, first, steps } of readings) {
+      const { spec, data } = bound;
+      const row = this.#row(spec.place.buffer);
+      const size = sizeOf(spec.shape);
+      for (let b = 0; b < rows.count; b++) {
+        if (!spec.time) move(true, floats, at / 4 + b * row, row, spec.place, data, (rows.from + b) * size, 1);
+        else {
+          const n = Math.max(0, Math.min(steps, (job.lengths[rows.from + b] as number) - first));
+          move(true, floats, at / 4 + b * steps * row, row, spec.place, data, ((rows.from + b) * job.time + first) * size, n);
+        }
+      }
+    }
+    const rest = new Uint8Array(floats.slice((bytes - kept) / 4, bytes / 4).buffer);
+    this.machine.release();
+    return rest;
+  }
+  /** What is written to each buffer. Several tensors may share one; what none of them covers is 0. */
+  #stage(inputs: readonly Bound[], rows: Rows, job: Job, at: number, steps: number, lengths: Int32Array): Map<number, Float32Array<ArrayBuffer>> {
+    const staged = new Map<number, Float32Array<ArrayBuffer>>();
+    for (const { spec, data } of inputs) {
+      const row = this.#row(spec.place.buffer);
+      const size = sizeOf(spec.shape);
+      const floats = staged.get(spec.place.buffer) ?? new Float32Array(rows.count * (spec.time ? steps : 1) * row);
+      staged.set(spec.place.buffer, floats);
+      for (let b = 0; b < rows.count; b++) {
+        if (spec.time) move(false, floats, b * steps * row, row, spec.place, data, ((rows.from + b) * job.time + at) * size, lengths[b] as number);
+        else move(false, floats, b * row, row, spec.place, data, (rows.from + b) * size, 1);
+      }
+    }
+    return staged;
+  }
+
+  /** Puts back what `steps` kept. */
+  async restore(frame: Frame<B>, bytes: Uint8Array): Promise<void> {
+    let at = 0;
+    const commands = frame.kept().map((p): Command<B> => {
+      const data = new Float32Array(bytes.slice(at, at + p.bytes).buffer as ArrayBuffer);
+      at += p.bytes;
+      return { kind: 'write', buffer: p.buffer, offset: 0, data };
+    });
+    if (commands.length > 0) await this.machine.submit(commands);
+  }
+}
+
+async function upload<B>(machine: Machine<B>, { manifest, plan, constants }: GpuModel): Promise<Map<number, B>> {
+  const { offsets, sizes } = arrangement(manifest, plan, 1, 1);
+  const made = new Map<number, B>();
+  const { addresses } = loadLayout(manifest);
+  const first = manifest.buffers.findIndex((b) => b.kind === 'constant');
+  for (const [a, kind] of plan.arenas.entries()) {
+    if (kind !== 'constants') continue;
+    const buffer = await machine.allocate(largestIn(manifest, plan, a), 4 * (sizes[a] as number));
+    made.set(a, buffer);
+    const all = new Float32Array(sizes[a] as number);
+    manifest.buffers.forEach((b, i) => {
+      if (b.kind !== 'constant' || plan.arenaOf[i] !== a) return;
+      const from = (addresses[i] as number) - (addresses[first] as number);
+      all.set(new Float32Array(constants.buffer, constants.byteOffset + from, b.size), offsets[i] as number);
+    });
+    await machine.submit([{ kind: 'write', buffer, offset: 0, data: all }]);
+  }
+  return made;
+}
