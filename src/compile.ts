@@ -19,6 +19,7 @@ import {
 } from './passes/index.js';
 import { buildManifest } from './passes/schedule/build-manifest.js';
 import { schedule, type Schedule } from './passes/schedule/schedule.js';
+import { withoutInitialisers } from './passes/pass.js';
 import type { Interval } from './passes/interval.js';
 import type { GpuEntry, GpuPlan, Manifest } from './runtime/manifest.js';
 import { loadLayout, memoryLimit, runLayout } from './runtime/layout.js';
@@ -116,9 +117,10 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   const stability = stabilityReport(program, builder, diagnostics, options.weights, { deny: options.denyUnstable ?? false });
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   options.onPass?.('check', 'the program as it is meant', program);
-  const source = simplify.run(program, builder);
+  const running = withoutInitialisers(program, builder);
+  const source = simplify.run(running, builder);
   const recurrences: Recurrences = { program: source, forms: normalForms(source, builder) };
-  const fused = fuse(rewrite(program, builder, options.onPass), builder);
+  const fused = fuse(rewrite(running, builder, options.onPass), builder);
   const graph = chooseStrategies(fused, wasm.caps, builder, options.strategy ?? 'auto', diagnostics, recurrences);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const scheduled = schedule(graph, wasm.caps, builder);

@@ -5,8 +5,8 @@
 import type { CallExpr, Declaration, Equation, Expr as Syntax, IndexPattern, ParamStatement, Span, Statement } from '../../grammar/ast.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import { affineOf, substitute, type Builder } from '../ir/builder.js';
-import type { Axis, Definition, DefinitionId, Expr, Fact, Index, Initialiser, Type } from '../ir/program.js';
-import { chosenArm, Expressions, functionNames, parts, type Env } from './expressions.js';
+import type { Axis, Definition, DefinitionId, DefinitionOf, Draw, Expr, Fact, Index, Initialiser, Type } from '../ir/program.js';
+import { chosenArm, Expressions, functionNames, parts, type Env, type MatrixOp } from './expressions.js';
 import { broadcast, interchangeable, withSizes } from './broadcast.js';
 import type { LoadedFile } from './files.js';
 import { nearest, snakeCase } from './names.js';
@@ -69,7 +69,7 @@ export class Elaborator {
       auxiliary: (suffix, span, indices, time, body) => this.#auxiliary(suffix, span, indices, time, body),
       isBlock: (name) => this.#place?.file.blocks.get(name)?.declaration.kind === 'block',
       isMissing: (name) => this.#place?.file.missing.has(name) ?? false,
-      inverse: (span, indices, matrix) => this.#inverse(span, indices, matrix),
+      ofMatrix: (op, span, indices, matrix) => this.#ofMatrix(op, span, indices, matrix),
     });
   }
 
@@ -294,28 +294,25 @@ export class Elaborator {
     }
     const indices = this.#newIndices(axes, names);
     const env: Env = { indices: new Map(indices.flatMap((i, k) => (names[k] ? [[names[k] as string, i] as const] : []))), time: false };
-    const init = s.init ? this.#initialiser(s.init, scope, env, indices) : undefined;
-    const def = this.#add([...place.path, s.name.text].join('.'), s.span, indices, false, 'real', (base) => ({ ...base, kind: 'param', pieces: [], ...(init ? { init } : {}) }), s.doc);
+    const def = this.#add([...place.path, s.name.text].join('.'), s.span, indices, false, 'real', (base) => ({ ...base, kind: 'param', pieces: [] }), s.doc);
+    const init = s.init ? this.#initialiser(s.init, s.name.text, scope, env, def, indices) : undefined;
+    if (init) this.definitions[def] = { ...(this.definitions[def] as DefinitionOf<'param'>), init };
     this.params.push({ def, path: place.path, name: s.name.text, span: s.name.span });
     scope.names.set(s.name.text, { kind: 'array', def, time: false, axes, name: s.name.text });
   }
-  #initialiser(e: Syntax, scope: Scope, env: Env, over: readonly Index[]): Initialiser | undefined {
-    if (e.kind === 'call') {
-      const name = e.callee.text;
-      const args = e.args.map((a) => a.value);
-      if (name === 'uniform' || name === 'loguniform' || name === 'normal') {
-        const [a, b] = args.map((x) => constantValue(x, scope, this.#diagnostics));
-        if (args.length !== 2) this.#diagnostics.error('SSM2021', e.span, { name, want: 2, got: args.length });
-        return a === undefined || b === undefined ? undefined : { kind: name, a, b };
-      }
-      const random = args[0]?.kind === 'call' && ['uniform', 'loguniform', 'normal', 'inverse_softplus'].includes(args[0].callee.text);
-      if (name === 'inverse_softplus' || (random && (name === 'log' || name === 'exp'))) {
-        const of = args[0] && this.#initialiser(args[0], scope, env, over);
-        return of && { kind: 'map', op: name as 'inverse_softplus' | 'log' | 'exp', of };
-      }
-    }
-    const expr = this.#x.of(e, scope, env);
-    return expr && { kind: 'expr', expr, over };
+  #initialiser(e: Syntax, name: string, scope: Scope, env: Env, param: DefinitionId, over: readonly Index[]): Initialiser | undefined {
+    const before = this.#current;
+    this.#current = { name: (this.definitions[param] as Definition).name, span: e.span };
+    const draw = (draw: Draw, span: Span): Expr => {
+      const own = this.#newIndices(over.map((i) => i.axis), over.map((i) => i.name));
+      const id = this.#add(`${this.#current.name}#draw`, span, own, false, 'real', (base) => ({ ...base, kind: 'draw', draw, param }));
+      return this.#b.read(id, 'real', over.map((i) => affineOf(i)));
+    };
+    const expr = this.#x.of(e, scope, { ...env, draw });
+    this.#current = before;
+    if (!expr || expr.type === 'real') return expr && { expr, over, span: e.span };
+    this.#diagnostics.error('SSM2022', e.span, { what: `the initial value of \`${name}\``, type: expr.type === 'bool' ? 'a condition' : 'a complex number', want: 'real: complex parameters are stored as pairs of real numbers' });
+    return undefined;
   }
   #option(p: Extract<Declaration['parameters'][number], { kind: 'option' }>, given: Syntax | undefined, outer: Scope, scope: Scope, block: string): void {
     const name = p.name.text;
@@ -604,10 +601,11 @@ export class Elaborator {
     const moved = substituteAll(this.#b, body, image);
     return this.#add(`${this.#current.name}#${suffix}`, span, own, time, body.type, (base) => ({ ...base, kind: 'equation', body: moved }));
   }
-  #inverse(span: Span, indices: readonly Index[], matrix: DefinitionId): DefinitionId {
+  #ofMatrix(op: MatrixOp, span: Span, indices: readonly Index[], matrix: DefinitionId): DefinitionId {
     const own = this.#newIndices(indices.map((i) => i.axis), indices.map((i) => i.name));
-    const type = (this.definitions[matrix] as Definition).type;
-    return this.#add(`${this.#current.name}#inverse`, span, own, false, type, (base) => ({ ...base, kind: 'inverse', matrix }));
+    const type = op === 'eigenvalues' ? 'real' : (this.definitions[matrix] as Definition).type;
+    return this.#add(`${this.#current.name}#${op}`, span, own, false, type, (base) =>
+      (op === 'inverse' ? { ...base, kind: 'inverse', matrix } : { ...base, kind: 'eigen', part: op === 'eigenvalues' ? 'values' : 'vectors', matrix }));
   }
 
   // --- facts and initial values -----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 import type { CallExpr, Expr as Syntax, MatchExpr, NameExpr, ReductionExpr, Span } from '../../grammar/ast.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import { affineAdd, affineConstant, affineOf, freeIndices, readsTime, substitute, type Builder } from '../ir/builder.js';
-import type { Affine, Axis, DefinitionId, Expr, Index, ReduceOp, Type, UnaryOp } from '../ir/program.js';
+import type { Affine, Axis, DefinitionId, Draw, Expr, Index, ReduceOp, Type, UnaryOp } from '../ir/program.js';
 import type { ArrayEntity } from './broadcast.js';
 import { nearest } from './names.js';
 import type { Entity, Scope } from './scope.js';
@@ -14,7 +14,12 @@ export interface Env {
   readonly time: boolean;
   /** The indices that a bare array's axes take: the equation has no indices of its own. */
   readonly bare?: (array: ArrayEntity) => readonly Index[];
+  /** In a parameter's initialiser: a random number for each of its elements. */
+  readonly draw?: (draw: Draw, span: Span) => Expr;
 }
+/** Functions of a whole matrix, written like reductions over its rows and columns. */
+export type MatrixOp = 'inverse' | 'eigenvalues' | 'eigenvectors';
+const matrixOps: ReadonlySet<string> = new Set<MatrixOp>(['inverse', 'eigenvalues', 'eigenvectors']);
 /** What the elaborator of definitions does for expressions. */
 export interface Definitions {
   readonly lookup: (name: string, scope: Scope) => Entity | undefined;
@@ -24,15 +29,16 @@ export interface Definitions {
   readonly isBlock: (name: string) => boolean;
   /** Its import failed, which was reported. */
   readonly isMissing: (name: string) => boolean;
-  readonly inverse: (span: Span, indices: readonly Index[], matrix: DefinitionId) => DefinitionId;
+  /** An operation on the last two indices of a matrix. */
+  readonly ofMatrix: (op: MatrixOp, span: Span, indices: readonly Index[], matrix: DefinitionId) => DefinitionId;
 }
 
 const unary: ReadonlySet<string> = new Set<UnaryOp>(['exp', 'expm1', 'log', 'sqrt', 'rsqrt', 'sigmoid', 'silu', 'softplus', 'relu', 'gelu', 'tanh', 'sin', 'cos', 'abs', 'floor', 'ceil', 're', 'im', 'conj']);
-const complexFunctions: ReadonlySet<string> = new Set(['exp', 'abs', 're', 'im', 'conj']);
-/** Draws for initialisers: alone on the right side of a parameter. */
-const random: ReadonlySet<string> = new Set(['uniform', 'loguniform', 'normal', 'inverse_softplus']);
+const complexFunctions: ReadonlySet<string> = new Set(['exp', 'expm1', 'abs', 're', 'im', 'conj']);
+/** Draws, in initialisers only. */
+const random: ReadonlySet<string> = new Set<Draw['kind']>(['uniform', 'loguniform', 'normal']);
 const reductions: ReadonlySet<string> = new Set(['sum', 'mean', 'max', 'min', 'last']);
-export const functionNames: readonly string[] = [...unary, 'min', 'max', 'where', 'complex', 'size'];
+export const functionNames: readonly string[] = [...unary, 'min', 'max', 'where', 'complex', 'size', 'inverse_softplus'];
 
 export class Expressions {
   readonly #b: Builder;
@@ -287,16 +293,13 @@ export class Expressions {
       this.#diagnostics.error('SSM2025', e.span, { block: name });
       return undefined;
     }
-    if (random.has(name)) {
-      this.#diagnostics.error('SSM2032', e.span, { what: `an expression around \`${name}\`` });
-      return undefined;
-    }
+    if (random.has(name)) return this.#draw(e, name as Draw['kind'], scope, env);
     if (this.#defs.isMissing(name)) return undefined;
     if (!functionNames.includes(name)) {
       this.#diagnostics.error('SSM2020', e.callee.span, { name, near: nearest(name, functionNames) });
       return undefined;
     }
-    const want = unary.has(name) ? 1 : name === 'where' ? 3 : 2;
+    const want = unary.has(name) || name === 'inverse_softplus' ? 1 : name === 'where' ? 3 : 2;
     if (e.args.length !== want) {
       this.#diagnostics.error('SSM2021', e.span, { name, want, got: e.args.length });
       return undefined;
@@ -309,18 +312,33 @@ export class Expressions {
       if (!complexFunctions.has(name) ? !real(x, 0) : !this.#want(x, e.span, ['real', 'complex'])) return undefined;
       return b.unary(name as UnaryOp, x);
     }
+    // y + log(1 − exp(−y)), which keeps its digits for small y.
+    if (name === 'inverse_softplus') return real(x, 0) ? b.binary('add', x, b.unary('log', b.unary('neg', b.unary('expm1', b.unary('neg', x))))) : undefined;
     if (name === 'where') return this.#want(x, e.span, ['bool'], 'the condition') && y && z && this.#want(y, e.span, ['real', 'complex']) && this.#want(z, e.span, ['real', 'complex']) ? b.select(x, y, z) : undefined;
     if (!y || !real(x, 0) || !real(y, 1)) return undefined;
     return b.binary(name as 'min' | 'max' | 'complex', x, y);
+  }
+
+  #draw(e: CallExpr, kind: Draw['kind'], scope: Scope, env: Env): Expr | undefined {
+    if (!env.draw) {
+      this.#diagnostics.error('SSM2032', e.span, { what: `\`${kind}\`` });
+      return undefined;
+    }
+    if (e.args.length !== 2) {
+      this.#diagnostics.error('SSM2021', e.span, { name: kind, want: 2, got: e.args.length });
+      return undefined;
+    }
+    const [a, c] = e.args.map((x) => constantValue(x.value, scope, this.#diagnostics));
+    return a === undefined || c === undefined ? undefined : env.draw({ kind, a, b: c }, e.span);
   }
 
   // --- reductions -------------------------------------------------------------------------------------------------------
 
   #reduction(e: ReductionExpr, scope: Scope, env: Env): Expr | undefined {
     const op = e.op.text;
-    if (op === 'inverse') return this.#inverse(e, scope, env);
+    if (matrixOps.has(op)) return this.#ofMatrix(e, op as MatrixOp, scope, env);
     if (!reductions.has(op) && op !== 'softmax') {
-      this.#diagnostics.error('SSM2020', e.op.span, { name: op, near: nearest(op, [...reductions, 'softmax', 'inverse']) });
+      this.#diagnostics.error('SSM2020', e.op.span, { name: op, near: nearest(op, [...reductions, 'softmax', ...matrixOps]) });
       return undefined;
     }
     const rest = (k: number, at: Env): Expr | undefined => {
@@ -397,29 +415,32 @@ export class Expressions {
     const total = this.#defs.auxiliary('sum', span, free, timed, reduced('sum', centred));
     return b.binary('div', centred, read(total));
   }
-  #inverse(e: ReductionExpr, scope: Scope, env: Env): Expr | undefined {
+  /** The rows' index stays free; the columns' too, but for eigenvalues, which have one index. */
+  #ofMatrix(e: ReductionExpr, op: MatrixOp, scope: Scope, env: Env): Expr | undefined {
     const [row, col, ...more] = e.binders;
     if (!row || !col || more.length > 0) {
-      this.#diagnostics.error('SSM2021', e.span, { name: 'inverse', want: 2, got: e.binders.length });
+      this.#diagnostics.error('SSM2021', e.span, { name: op, want: 2, got: e.binders.length });
       return undefined;
     }
     const r = env.indices.get(row.name.text);
-    const c = env.indices.get(col.name.text);
+    const bound = op === 'eigenvalues' ? this.#binderAxis(col, e.body, scope) : undefined;
+    if (op === 'eigenvalues' && !bound) return undefined;
+    const c = bound ? this.#b.newIndex(col.name.text, bound) : env.indices.get(col.name.text);
     if (!r || !c) {
       this.#diagnostics.error('SSM2009', (r ? col : row).name.span, { index: (r ? col : row).name.text });
       return undefined;
     }
-    const body = this.of(e.body, scope, env);
+    const body = this.of(e.body, scope, bound ? { ...env, indices: new Map(env.indices).set(col.name.text, c) } : env);
     if (!body) return undefined;
     if (r.axis.size !== c.axis.size) {
-      this.#diagnostics.error('SSM2029', e.span, { what: `\`inverse\` takes a square matrix, got ${r.axis.size}×${c.axis.size}` });
+      this.#diagnostics.error('SSM2029', e.span, { what: `\`${op}\` takes a square matrix, got ${r.axis.size}×${c.axis.size}` });
       return undefined;
     }
     const rest = [...freeIndices(body)].filter((i) => i !== r && i !== c).sort((x, y) => x.id - y.id);
-    const order = [...rest, r, c];
-    const matrix = this.#defs.auxiliary('matrix', e.span, order, false, body);
-    const id = this.#defs.inverse(e.span, order, matrix);
-    return this.#b.read(id, body.type, order.map((i) => affineOf(i)));
+    const matrix = this.#defs.auxiliary('matrix', e.span, [...rest, r, c], false, body);
+    const order = bound ? [...rest, r] : [...rest, r, c];
+    const id = this.#defs.ofMatrix(op, e.span, order, matrix);
+    return this.#b.read(id, op === 'eigenvalues' ? 'real' : body.type, order.map((i) => affineOf(i)));
   }
 }
 

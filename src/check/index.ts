@@ -6,6 +6,7 @@ import type { Definition, DefinitionOf, InputPort, Piece, Program } from '../ir/
 import { checkBlocks } from './blocks.js';
 import { checkCausality } from './causality.js';
 import { Elaborator, type ParamInfo } from './elaborate.js';
+import { checkInitialisers } from './initialisers.js';
 import { Loader, type SourceHost } from './files.js';
 import { nearest } from './names.js';
 
@@ -43,6 +44,7 @@ export function check(entry: string, host: SourceHost, builder: Builder, diagnos
   };
   for (const o of work.outputs) if ((work.definitions[o.def] as Definition).type === 'complex') diagnostics.error('SSM2022', o.span, { what: `output \`${o.name}\``, type: 'a complex number', want: 'real; use re, im or abs' });
   if (diagnostics.hasErrors) return { program: undefined, files: loader.files };
+  checkInitialisers(program, diagnostics);
   const checked = checkCausality(program, diagnostics);
   return { program: diagnostics.hasErrors ? undefined : checked, files: loader.files };
 }

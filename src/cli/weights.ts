@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { nearest } from '../check/names.js';
 import { initialise } from '../interpreter/initialise.js';
-import type { Initialiser } from '../ir/program.js';
+import type { Initialiser, Program } from '../ir/program.js';
 import { printExpr } from '../ir/print-program.js';
 import { writeSafetensors } from '../runtime/index.js';
 import { build } from './build.js';
@@ -54,8 +54,15 @@ export const weightsCommand: Command = {
     return 0;
   },
 };
-function initText(program: Parameters<typeof printExpr>[0], i: Initialiser): string {
-  if (i.kind === 'expr') return printExpr(program, i.expr);
-  if (i.kind === 'map') return `${i.op}(${initText(program, i.of)})`;
-  return `${i.kind}(${Number(i.a.toPrecision(6))}, ${Number(i.b.toPrecision(6))})`;
+/** As a spec would say it: draws where they are read, `inverse_softplus` for what it is made of. */
+function initText(program: Program, init: Initialiser): string {
+  return printExpr(program, init.expr, (e, go) => {
+    if (e.kind === 'read') {
+      const d = program.definitions[e.def];
+      return d?.kind === 'draw' ? `${d.draw.kind}(${Number(d.draw.a.toPrecision(6))}, ${Number(d.draw.b.toPrecision(6))})` : undefined;
+    }
+    const softplus = e.kind === 'binary' && e.op === 'add' && e.right.kind === 'unary' && e.right.op === 'log' && e.right.arg.kind === 'unary' && e.right.arg.arg.kind === 'unary'
+      && e.right.arg.arg.op === 'expm1' && e.right.arg.arg.arg.kind === 'unary' && e.right.arg.arg.arg.arg === e.left;
+    return softplus ? `inverse_softplus(${go(e.left)})` : undefined;
+  });
 }

@@ -33,7 +33,7 @@ export const nameMessages = {
   SSM2029: (a: { what: string }) => a.what,
   SSM2030: (a: { name: string }) => `two parameters are stored under \`${a.name}\``,
   SSM2031: (a: { from: string }) => `no parameter is named \`${a.from}\``,
-  SSM2032: (a: { what: string }) => `${a.what} can't initialise a parameter: use numbers, indices, uniform, loguniform, normal or inverse_softplus`,
+  SSM2032: (a: { what: string }) => `${a.what} is a random draw: it stands in the initialiser of a parameter only`,
   SSM2033: (_: object) => 'a fact compares a definition with a number: `fact dt > 0.001`',
   SSM2034: (a: { name: string }) => `nothing tells the axis of \`${a.name}\`: write \`${a.name} in axis\``,
   SSM2035: (_: object) => 'the left side of a definition has names of axes only',
@@ -46,4 +46,6 @@ export const nameMessages = {
   SSM2042: (a: { name: string }) => `\`${a.name}\` is not an axis, but a reduction runs along it`,
   SSM2044: (a: { name: string; own: string; others: string }) => `\`${a.name}\` has ${a.own} where what it meets has ${a.others}: axes pair where their sizes agree; write this equation with indices`,
   SSM2043: (a: { name: string; index: string; over: string }) => `output \`${a.name}\` has as many ${a.index} as its ${a.over} says: an output has one size; reduce over ${a.index}, or map it to a common size, as \`Embed\` does`,
+  SSM2046: (a: { name: string; on: string }) => `\`${a.name}\` is initialised from \`${a.on}\`, which has time or is an input: initialisers read indices, options, parameters and what is made of these`,
+  SSM2045: (a: { what: string; name: string }) => `\`${a.what}\` works in initialisers only, but \`${a.name}\` needs it when the model runs: store it in a parameter`,
 } as const;

@@ -1,46 +1,81 @@
-/** Weights as a spec's initialisers give them. Each stored tensor draws from a stream named by it: a new parameter changes no other's. */
-import type { DefinitionId, DefinitionOf, Initialiser, Piece, Program } from '../ir/program.js';
+/**
+ * Weights as a spec's initialisers give them. Each stored tensor draws from a stream named by it, so a new parameter changes no other's.
+ * What an initialiser reads is computed first: draws, other parameters' initial values, equations of these and of indices.
+ */
+import { dependencies, reads } from '../ir/builder.js';
+import type { Definition, DefinitionId, DefinitionOf, Draw, Program } from '../ir/program.js';
 import { InterpretError } from './error.js';
 import { Evaluator } from './evaluate.js';
-import { inverseSoftplus } from './functions.js';
+import { eigenOf } from './hermitian.js';
+import { inverseOf } from './matrix.js';
 import { Random } from './random.js';
 import { definitionOf } from './order.js';
-import { partPlaces, partShape, product, sizes, type Tensor } from './tensors.js';
+import { partPlaces, partShape, stepSize, type Tensor } from './tensors.js';
 
 /** A tensor per stored name. A parameter without an initialiser is 0. The seed is any non-negative integer. */
 export function initialise(program: Program, seed: number): Map<string, Tensor> {
   const weights = new Map<string, Tensor>();
+  const values = new InitialValues(program, seed);
   for (const d of program.definitions) {
     if (d.kind !== 'param') continue;
-    for (const piece of d.pieces) weights.set(piece.name, initialisePiece(program, d, piece, new Random(seed, piece.name)));
+    const array = values.of(d.id);
+    for (const piece of d.pieces) weights.set(piece.name, { shape: partShape(d, piece), data: Float64Array.from(partPlaces(d, piece), (place) => array[place] as number) });
   }
   return weights;
 }
 
-function initialisePiece(program: Program, d: DefinitionOf<'param'>, piece: Piece, random: Random): Tensor {
-  const draw = d.init ? sampler(program, d, d.init, random) : () => 0;
-  return { shape: partShape(d, piece), data: Float64Array.from(partPlaces(d, piece), draw) };
-}
+class InitialValues {
+  readonly #program: Program;
+  readonly #seed: number;
+  readonly #evaluator: Evaluator;
+  readonly #done = new Set<DefinitionId>();
 
-/** The value of the element at a place of the parameter's dense order. Called in order of the stored elements. */
-function sampler(program: Program, d: DefinitionOf<'param'>, init: Initialiser, random: Random): (place: number) => number {
-  switch (init.kind) {
-    case 'uniform': return () => init.a + (init.b - init.a) * random.uniform();
-    case 'loguniform': return () => Math.exp(Math.log(init.a) + (Math.log(init.b) - Math.log(init.a)) * random.uniform());
-    case 'normal': return () => init.a + init.b * random.normal();
-    case 'map': {
-      const [f, of] = [maps[init.op], sampler(program, d, init.of, random)];
-      return (place) => f(of(place));
-    }
-    case 'expr': {
-      if (d.type === 'complex') throw new InterpretError('program', `${d.name} is complex; stored tensors are real`);
-      const evaluator = new Evaluator((id: DefinitionId) => definitionOf(program, id));
-      const values = new Float64Array(product(sizes(d)));
-      evaluator.filler(init.over, init.expr, false)(values, 0);
-      return (place) => values[place] as number;
+  constructor(program: Program, seed: number) {
+    this.#program = program;
+    this.#seed = seed;
+    this.#evaluator = new Evaluator((id) => definitionOf(program, id));
+  }
+  /** The definition's values, dense; computed once, after what it reads. */
+  of(id: DefinitionId): Float64Array {
+    const cell = this.#evaluator.cell(id);
+    if (this.#done.has(id)) return cell.data;
+    this.#done.add(id);
+    const d = definitionOf(this.#program, id);
+    for (const need of d.kind === 'param' && d.init ? reads(d.init.expr) : dependencies(d)) this.of(need);
+    cell.data = this.#compute(d);
+    return cell.data;
+  }
+  #compute(d: Definition): Float64Array {
+    const data = new Float64Array(stepSize(d));
+    switch (d.kind) {
+      case 'param': if (d.init) this.#evaluator.filler(d.init.over, d.init.expr, false)(data, 0); return data;
+      case 'draw': return this.#drawn(d, data);
+      case 'equation': {
+        if (d.time) throw new InterpretError('program', `${d.name} has time, and a parameter is initialised from it`);
+        this.#evaluator.filler(d.indices, d.body, d.type === 'complex')(data, 0);
+        return data;
+      }
+      case 'inverse': return inverseOf(d, definitionOf(this.#program, d.matrix), this.of(d.matrix));
+      case 'eigen': return eigenOf(d, definitionOf(this.#program, d.matrix), this.of(d.matrix));
+      case 'input': case 'stack': throw new InterpretError('program', `a parameter is initialised from ${d.name}`);
     }
   }
+  /** In order of the stored elements, a stream for each stored tensor; a parameter's further draws have streams of their own. */
+  #drawn(d: DefinitionOf<'draw'>, data: Float64Array): Float64Array {
+    const param = definitionOf(this.#program, d.param) as DefinitionOf<'param'>;
+    const ordinal = this.#program.definitions.filter((x) => x.kind === 'draw' && x.param === d.param).indexOf(d);
+    for (const piece of param.pieces) {
+      const next = sampler(d.draw, new Random(this.#seed, ordinal === 0 ? piece.name : `${piece.name}#${ordinal}`));
+      for (const place of partPlaces(param, piece)) data[place] = next();
+    }
+    return data;
+  }
 }
-const maps: { readonly [K in Extract<Initialiser, { kind: 'map' }>['op']]: (x: number) => number } = {
-  inverse_softplus: inverseSoftplus, log: Math.log, exp: Math.exp, neg: (x) => -x,
-};
+
+function sampler({ kind, a, b }: Draw, random: Random): () => number {
+  switch (kind) {
+    case 'uniform': return () => a + (b - a) * random.uniform();
+    case 'loguniform': return () => Math.exp(Math.log(a) + (Math.log(b) - Math.log(a)) * random.uniform());
+    case 'normal': return () => a + b * random.normal();
+  }
+}

@@ -4,10 +4,9 @@
  */
 import { dependencies, visitExpr } from '../ir/builder.js';
 import type { Definition, DefinitionId, DefinitionOf, Program } from '../ir/program.js';
-import type { Pair } from './complex.js';
 import { InterpretError } from './error.js';
 import { Evaluator } from './evaluate.js';
-import { invertMatrix } from './matrix.js';
+import { inverseOf } from './matrix.js';
 import { definitionOf, evaluationOrder, type Group } from './order.js';
 import { agree, bindInput, bindParameter, sizes, stepSize, width, type BoundInput, type Tensor, type Tensors } from './tensors.js';
 
@@ -138,8 +137,9 @@ class Run {
       case 'param': return () => { cell.data = bindParameter(only, weights); };
       case 'inverse': {
         const matrix = definitionOf(program, only.matrix);
-        return () => { cell.data = inverse(only, matrix, evaluator.cell(matrix.id).data); };
+        return () => { cell.data = inverseOf(only, matrix, evaluator.cell(matrix.id).data); };
       }
+      case 'eigen': case 'draw': throw new InterpretError('program', `${only.name} is for initialisers`);
       case 'stack': {
         const parts = only.parts.map((id) => definitionOf(program, id));
         return (length) => { cell.data = stack(only, parts, parts.map((p) => evaluator.cell(p.id).data), length); };
@@ -191,21 +191,6 @@ function hasTimeReduction(d: DefinitionOf<'equation'>): boolean {
   let found = false;
   visitExpr(d.body, (e) => { found ||= e.kind === 'reduce' && e.over === 'time'; });
   return found;
-}
-
-/** def[..., row, column]: the inverse in the last two indices, for each value of the others and of time. */
-function inverse(d: Definition, matrix: Definition, data: Float64Array): Float64Array {
-  const [rows, columns] = sizes(matrix).slice(-2);
-  if (rows === undefined || rows !== columns) throw new InterpretError('program', `${matrix.name} is not square`);
-  const [from, to, area] = [width(matrix), width(d), rows * rows];
-  const result = new Float64Array((data.length / from) * to);
-  for (let first = 0; first < data.length / from; first += area) {
-    const elements = Array.from({ length: area }, (_, k): Pair => [data[(first + k) * from] as number, from === 2 ? (data[(first + k) * 2 + 1] as number) : 0]);
-    invertMatrix(elements, rows, matrix.name).forEach((pair, k) => {
-      for (let part = 0; part < to; part++) result[(first + k) * to + part] = pair[part] as number;
-    });
-  }
-  return result;
 }
 
 /** def[m, rest] = parts[m][rest]; a part smaller than the whole's padded axes fills their beginning. */

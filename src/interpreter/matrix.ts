@@ -1,6 +1,8 @@
-/** The inverse of a square matrix of complex numbers (re, im interleaved), by Gauss-Jordan elimination with partial pivoting. */
+/** Inverses of square matrices of complex numbers (re, im interleaved), by Gauss-Jordan elimination with partial pivoting. */
+import type { Definition } from '../ir/program.js';
 import { div, mul, sub, type Pair } from './complex.js';
 import { InterpretError } from './error.js';
+import { sizes, width } from './tensors.js';
 
 /**
  * `matrix` and the result are row-major n×n pairs. Rows are scaled to a largest element of 1 before pivots are compared; a pivot
@@ -37,3 +39,18 @@ const modulus = (rows: readonly (readonly Pair[])[], i: number, j: number): numb
   const [re, im] = rows[i]?.[j] ?? [0, 0];
   return Math.hypot(re, im);
 };
+
+/** def[..., row, column]: the inverse in the last two indices, for each value of the others and of time. */
+export function inverseOf(d: Definition, matrix: Definition, data: Float64Array): Float64Array {
+  const [rows, columns] = sizes(matrix).slice(-2);
+  if (rows === undefined || rows !== columns) throw new InterpretError('program', `${matrix.name} is not square`);
+  const [from, to, area] = [width(matrix), width(d), rows * rows];
+  const result = new Float64Array((data.length / from) * to);
+  for (let first = 0; first < data.length / from; first += area) {
+    const elements = Array.from({ length: area }, (_, k): Pair => [data[(first + k) * from] as number, from === 2 ? (data[(first + k) * 2 + 1] as number) : 0]);
+    invertMatrix(elements, rows, matrix.name).forEach((pair, k) => {
+      for (let part = 0; part < to; part++) result[(first + k) * to + part] = pair[part] as number;
+    });
+  }
+  return result;
+}

@@ -210,8 +210,8 @@ export function reads(root: Expr): ReadonlySet<DefinitionId> {
 /** Definitions that a definition needs, initial value included. */
 export function dependencies(d: Definition): ReadonlySet<DefinitionId> {
   switch (d.kind) {
-    case 'input': case 'param': return new Set();
-    case 'inverse': return new Set([d.matrix]);
+    case 'input': case 'param': case 'draw': return new Set();
+    case 'inverse': case 'eigen': return new Set([d.matrix]);
     case 'stack': return new Set(d.parts);
     case 'equation': {
       const all = new Set(reads(d.body));

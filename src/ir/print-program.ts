@@ -10,14 +10,18 @@ export function printDefinition(p: Program, d: Definition): string {
   switch (d.kind) {
     case 'input': return `input ${left}`;
     case 'param': return `param ${left}`;
+    case 'draw': return `${left} = ${d.draw.kind}(${Number(d.draw.a.toPrecision(6))}, ${Number(d.draw.b.toPrecision(6))})`;
+    case 'eigen': return `${left} = eigen${d.part} ${p.definitions[d.matrix]?.name ?? ''}`;
     case 'inverse': return `${left} = inverse ${p.definitions[d.matrix]?.name ?? ''}`;
     case 'stack': return `${left} = stack ${d.parts.map((x) => p.definitions[x]?.name ?? '').join(', ')}`;
     case 'equation': return `${d.state ? `${d.state.direction} state ` : ''}${left} = ${printExpr(p, d.body)}${d.state?.initial ? `, initial ${printExpr(p, d.state.initial)}` : ''}`;
   }
 }
 const symbols: Readonly<Record<string, string>> = { add: '+', sub: '-', mul: '*', div: '/', lt: '<', le: '<=', eq: '==', ne: '!=', and: '&&', or: '||' };
-export function printExpr(p: Program, e: Expr): string {
-  const go = (x: Expr): string => {
+/** `special` may print a node otherwise. */
+export function printExpr(p: Program, e: Expr, special: (e: Expr, go: (e: Expr) => string) => string | undefined = () => undefined): string {
+  const go = (x: Expr): string => special(x, go) ?? plain(x);
+  const plain = (x: Expr): string => {
     switch (x.kind) {
       case 'const': return `${Number(x.value.toPrecision(7))}`;
       case 'index': return x.index.name;

@@ -96,6 +96,10 @@ export type Definition =
   | (DefinitionBase & { readonly kind: 'equation'; readonly body: Expr; readonly state?: State })
   /** def[..., row, col] = inverse of matrix[..., row, col] in its last two indices. Load time only. */
   | (DefinitionBase & { readonly kind: 'inverse'; readonly matrix: DefinitionId })
+  /** Of a Hermitian matrix[..., row, col]: def[..., k] its eigenvalues, ascending, or def[..., row, k] its unit eigenvectors. Initialisers only. */
+  | (DefinitionBase & { readonly kind: 'eigen'; readonly part: 'values' | 'vectors'; readonly matrix: DefinitionId })
+  /** A random number for each element of a parameter, which has the same axes. Initialisers only. */
+  | (DefinitionBase & { readonly kind: 'draw'; readonly draw: Draw; readonly param: DefinitionId })
   /** def[m, rest] = parts[m][rest]: the first index enumerates the parts. Made by the pass that splits ragged axes. */
   | (DefinitionBase & { readonly kind: 'stack'; readonly parts: readonly DefinitionId[] });
 export type DefinitionOf<K extends Definition['kind']> = Extract<Definition, { kind: K }>;
@@ -117,12 +121,18 @@ export interface Piece {
   readonly shape: readonly number[];
 }
 
-/** How a parameter is initialised; sizes already folded. */
-export type Initialiser =
-  | { readonly kind: 'expr'; readonly expr: Expr; readonly over: readonly Index[] }
-  | { readonly kind: 'uniform' | 'loguniform' | 'normal'; readonly a: number; readonly b: number }
-  /** `inverse_softplus(...)` and other maps of a random draw. */
-  | { readonly kind: 'map'; readonly op: 'inverse_softplus' | 'log' | 'exp' | 'neg'; readonly of: Initialiser };
+/** How a parameter is initialised: it may read draws of its own, other parameters' initial values, and what is made of these and of indices. */
+export interface Initialiser {
+  readonly expr: Expr;
+  readonly over: readonly Index[];
+  readonly span: Span;
+}
+/** Uniform in [a, b), uniform in the logarithm, or normal of mean a and deviation b. */
+export interface Draw {
+  readonly kind: 'uniform' | 'loguniform' | 'normal';
+  readonly a: number;
+  readonly b: number;
+}
 
 /** How users meet an input: one tensor, or one per modality. */
 export interface InputPort {

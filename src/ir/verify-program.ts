@@ -10,7 +10,7 @@ export function verifyProgram(p: Program): void {
       if (d.type !== d.body.type) throw new Error(`${d.name} is ${d.type}, its body ${d.body.type}`);
       if (d.state?.initial) verifyExpr(p, d, d.state.initial, new Set(d.indices));
     }
-    for (const id of d.kind === 'stack' ? d.parts : d.kind === 'inverse' ? [d.matrix] : []) if (!p.definitions[id]) throw new Error(`${d.name} needs definition ${id}, which is not there`);
+    for (const id of d.kind === 'stack' ? d.parts : d.kind === 'inverse' || d.kind === 'eigen' ? [d.matrix] : []) if (!p.definitions[id]) throw new Error(`${d.name} needs definition ${id}, which is not there`);
   });
 }
 function verifyExpr(p: Program, owner: Definition, root: Expr, own: ReadonlySet<Index>): void {

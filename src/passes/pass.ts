@@ -20,6 +20,29 @@ export function compact(program: Program, b: Builder): Program {
   for (const i of program.inputs) for (const dep of dependencies(program.definitions[i.def] as Definition)) visit(dep);
   for (const o of program.outputs) visit(o.def);
   for (const d of program.definitions) if (d.kind === 'param') live.add(d.id);
+  return keep(program, live, b);
+}
+/** What runs: initialisers, and what they alone can read, are for who makes the weights. */
+export function withoutInitialisers(program: Program, b: Builder): Program {
+  const drawn = new Map<DefinitionId, boolean>();
+  const visit = (id: DefinitionId): boolean => {
+    const known = drawn.get(id);
+    if (known !== undefined) return known;
+    drawn.set(id, false);
+    const d = program.definitions[id] as Definition;
+    const result = d.kind === 'draw' || d.kind === 'eigen' || [...dependencies(d)].some(visit);
+    drawn.set(id, result);
+    return result;
+  };
+  const live = new Set(program.definitions.filter((d) => !visit(d.id)).map((d) => d.id));
+  const definitions = program.definitions.map((d): Definition => {
+    if (d.kind !== 'param') return d;
+    const { init: _, ...plain } = d;
+    return plain;
+  });
+  return keep({ ...program, definitions }, live, b);
+}
+function keep(program: Program, live: ReadonlySet<DefinitionId>, b: Builder): Program {
   const kept = program.definitions.filter((d) => live.has(d.id));
   if (kept.length === program.definitions.length) return program;
   const to = new Map(kept.map((d, k) => [d.id, k as DefinitionId]));
@@ -30,7 +53,8 @@ export function compact(program: Program, b: Builder): Program {
       const id = to.get(d.id) as DefinitionId;
       switch (d.kind) {
         case 'input': case 'param': return { ...d, id };
-        case 'inverse': return { ...d, id, matrix: to.get(d.matrix) as DefinitionId };
+        case 'inverse': case 'eigen': return { ...d, id, matrix: to.get(d.matrix) as DefinitionId };
+        case 'draw': return { ...d, id, param: to.get(d.param) as DefinitionId };
         case 'stack': return { ...d, id, parts: d.parts.map((p) => to.get(p) as DefinitionId) };
         case 'equation': return { ...d, id, body: moved(d.body), ...(d.state ? { state: { ...d.state, ...(d.state.initial ? { initial: moved(d.state.initial) } : {}) } } : {}) };
       }
