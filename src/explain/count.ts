@@ -109,6 +109,8 @@ class Counter {
     }
   }
   #cond(c: Cond, env: ReadonlyMap<string, number>): boolean {
+    // What masks guard is the common case: every lane passes.
+    if (c.kind === 'all') return true;
     if (c.kind !== 'icompare') return c.kind === 'iand' ? this.#cond(c.left, env) && this.#cond(c.right, env) : this.#cond(c.left, env) || this.#cond(c.right, env);
     const a = this.#int(c.left, env);
     const b = this.#int(c.right, env);

@@ -18,7 +18,9 @@ export type Int =
   | { readonly kind: 'iload'; readonly buffer: string; readonly at: Int };
 export type Cond =
   | { readonly kind: 'icompare'; readonly op: 'lt' | 'le' | 'eq' | 'ne'; readonly left: Int; readonly right: Int }
-  | { readonly kind: 'iand' | 'ior'; readonly left: Cond; readonly right: Cond };
+  | { readonly kind: 'iand' | 'ior'; readonly left: Cond; readonly right: Cond }
+  /** A mask holds in every lane of the machine's registers; of a machine whose lanes are threads, in each thread for itself. */
+  | { readonly kind: 'all'; readonly mask: Value };
 
 export type KernelUnary =
   | 'neg' | 'abs' | 'sqrt' | 'floor' | 'ceil'
@@ -46,9 +48,9 @@ export type Value =
   | { readonly kind: 'muladd'; readonly left: Value; readonly right: Value; readonly plus: Value }
   /**
    * 2^exponent·state + plus, exponent at most 0 (proved): one step of a decay. Where 2^exponent is near 1 the error is relative to the
-   * change, (2^exponent − 1)·state + plus, but for the rounding of the result.
+   * change, (2^exponent − 1)·state + plus, but for the rounding of the result. `bounded`: the exponent is at least −126 here.
    */
-  | { readonly kind: 'decay'; readonly exponent: Value; readonly state: Value; readonly plus: Value }
+  | { readonly kind: 'decay'; readonly exponent: Value; readonly state: Value; readonly plus: Value; readonly bounded?: boolean }
   /** 0, 1, 2, 3: the number of the lane. */
   | { readonly kind: 'lane' }
   | { readonly kind: 'from-int'; readonly value: Int }

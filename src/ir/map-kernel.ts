@@ -40,6 +40,7 @@ export function mapInt(e: Int, m: Mapping): Int {
 }
 function mapCond(c: Cond, m: Mapping): Cond {
   if (c.kind === 'icompare') return { ...c, left: mapInt(c.left, m), right: mapInt(c.right, m) };
+  if (c.kind === 'all') return { ...c, mask: mapValue(c.mask, m) };
   return { ...c, left: mapCond(c.left, m), right: mapCond(c.right, m) };
 }
 function mapValue(v: Value, m: Mapping): Value {

@@ -38,6 +38,7 @@ export function int(e: Int): string {
   }
 }
 function cond(c: Cond): string {
+  if (c.kind === 'all') return `all(${value(c.mask)})`;
   if (c.kind !== 'icompare') return `(${cond(c.left)} ${c.kind === 'iand' ? '&&' : '||'} ${cond(c.right)})`;
   return `${int(c.left)} ${{ lt: '<', le: '<=', eq: '==', ne: '!=' }[c.op]} ${int(c.right)}`;
 }
@@ -50,7 +51,7 @@ function value(v: Value): string {
     case 'unary': return `${v.op}(${value(v.arg)})`;
     case 'binary': { const s = symbols[v.op]; return s ? `${value(v.left)} ${s} ${value(v.right)}` : `${v.op}(${value(v.left)}, ${value(v.right)})`; }
     case 'muladd': return `${value(v.left)} * ${value(v.right)} + ${value(v.plus)}`;
-    case 'decay': return `decay(${value(v.exponent)}, ${value(v.state)}) + ${value(v.plus)}`;
+    case 'decay': return `decay${v.bounded ? '_bounded' : ''}(${value(v.exponent)}, ${value(v.state)}) + ${value(v.plus)}`;
     case 'select': return `${value(v.cond)} ? ${value(v.then)} : ${value(v.else)}`;
     case 'lane': return 'lane';
     case 'from-int': return `float(${int(v.value)})`;

@@ -16,8 +16,8 @@ export function verifyKernel(k: Kernel): void {
       case 'iload': if (!buffers.has(e.buffer)) fail(`buffer ${e.buffer} is unknown`); int(e.at, ints); return;
     }
   };
-  const cond = (c: Cond, ints: ReadonlySet<string>): void => {
-    if (c.kind === 'icompare') { int(c.left, ints); int(c.right, ints); } else { cond(c.left, ints); cond(c.right, ints); }
+  const cond = (c: Cond, ints: ReadonlySet<string>, regs?: ReadonlySet<string>): void => {
+    if (c.kind === 'all') { if (!regs) fail('a mask decides an integer'); else value(c.mask, ints, regs); } else if (c.kind === 'icompare') { int(c.left, ints); int(c.right, ints); } else { cond(c.left, ints, regs); cond(c.right, ints, regs); }
   };
   const value = (v: Value, ints: ReadonlySet<string>, regs: ReadonlySet<string>): void => {
     const go = (x: Value): void => value(x, ints, regs);
@@ -31,7 +31,7 @@ export function verifyKernel(k: Kernel): void {
       case 'muladd': go(v.left); go(v.right); go(v.plus); return;
       case 'select': go(v.cond); go(v.then); go(v.else); return;
       case 'from-int': int(v.value, ints); return;
-      case 'from-cond': cond(v.cond, ints); return;
+      case 'from-cond': cond(v.cond, ints, regs); return;
       case 'reduce-lanes': go(v.arg); int(v.count, ints); return;
       case 'lane-of': go(v.arg); int(v.lane, ints); return;
     }
@@ -46,7 +46,7 @@ export function verifyKernel(k: Kernel): void {
         case 'let': case 'var': value(s.value, ints, regs); if (regs.has(s.name)) fail(`${s.name} is defined twice`); regs.add(s.name); break;
         case 'set': if (!regs.has(s.name)) fail(`${s.name} is set before it is defined`); value(s.value, ints, regs); break;
         case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); value(s.value, ints, regs); break;
-        case 'if': cond(s.cond, ints); list(s.then, ints, regs); list(s.else, ints, regs); break;
+        case 'if': cond(s.cond, ints, regs); list(s.then, ints, regs); list(s.else, ints, regs); break;
         case 'barrier': if (!k.grid) fail('a barrier without threads'); break;
         case 'comment': break;
       }

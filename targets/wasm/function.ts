@@ -256,6 +256,11 @@ class KernelFunction {
     }
   }
   #cond(c: Cond): void {
+    if (c.kind === 'all') {
+      this.#value(c.mask);
+      if (this.#wide) this.#a.emit('i32x4.all_true');
+      return;
+    }
     if (c.kind !== 'icompare') {
       this.#cond(c.left);
       this.#cond(c.right);
@@ -366,7 +371,7 @@ class KernelFunction {
       case 'decay': {
         if (!this.#wide) throw new Error('a decay step at load time');
         const [x, s, plus] = [v.exponent, v.state, v.plus].map((operand) => keepVector(a, () => this.#value(operand)));
-        decayStep(a, x as V, s as V, plus as V)(a);
+        decayStep(a, x as V, s as V, plus as V, v.bounded ?? false)(a);
         return;
       }
       case 'lane': if (this.#wide) this.#lanes([0, 1, 2, 3]); else a.f64(0); return;

@@ -23,7 +23,7 @@ export function scratchVariables(body: readonly Stmt[]): ReadonlyMap<string, num
 function visit(stmts: readonly Stmt[], from: number, found: Map<string, number>): void {
   let next = from;
   const long = new Set<string>();
-  for (const s of stmts) if (s.kind === 'for') for (const name of accumulators(s.body)) long.add(name);
+  for (const loop of loopsOf(stmts)) for (const name of accumulators(loop.body)) long.add(name);
   for (const s of stmts) {
     if (s.kind === 'var' && long.has(s.name) && next + VECTOR <= SCRATCH_BYTES) {
       found.set(s.name, next);
@@ -32,6 +32,10 @@ function visit(stmts: readonly Stmt[], from: number, found: Map<string, number>)
     if (s.kind === 'for') visit(s.body, next, found);
     if (s.kind === 'if') { visit(s.then, next, found); visit(s.else, next, found); }
   }
+}
+/** The loops of a list, those that a condition chooses between too. */
+function loopsOf(stmts: readonly Stmt[]): readonly Extract<Stmt, { kind: 'for' }>[] {
+  return stmts.flatMap((s) => (s.kind === 'for' ? [s] : s.kind === 'if' ? [...loopsOf(s.then), ...loopsOf(s.else)] : []));
 }
 /** Those of a loop's own body, where their chains are long. */
 function accumulators(body: readonly Stmt[]): readonly string[] {

@@ -56,6 +56,7 @@ export function intKey(e: Int): string {
   }
 }
 export function condKey(c: Cond): string {
+  if (c.kind === 'all') return JSON.stringify(c);
   return c.kind === 'icompare' ? `${c.op}(${intKey(c.left)},${intKey(c.right)})` : `${c.kind}(${condKey(c.left)},${condKey(c.right)})`;
 }
 /** Names of the variables in it. */
@@ -73,6 +74,6 @@ export function intVars(e: Int, into: Set<string> = new Set()): Set<string> {
   return into;
 }
 export function condVars(c: Cond, into: Set<string> = new Set()): Set<string> {
-  if (c.kind === 'icompare') { intVars(c.left, into); intVars(c.right, into); } else { condVars(c.left, into); condVars(c.right, into); }
+  if (c.kind === 'icompare') { intVars(c.left, into); intVars(c.right, into); } else if (c.kind !== 'all') { condVars(c.left, into); condVars(c.right, into); }
   return into;
 }

@@ -7,6 +7,7 @@ import type { Builder } from '../../ir/builder.js';
 import { chunkStep } from '../chunk-step.js';
 import { bindingTimes } from '../binding-times.js';
 import { Signs } from '../sign.js';
+import { boundDecay } from './bound-decay.js';
 import { beginHistoryKernel } from './carry-kernels.js';
 import { Layout } from './layout.js';
 import { LENGTHS } from './limits.js';
@@ -102,7 +103,7 @@ class Scheduler {
     const threads = stage.phase === 'load' ? undefined : this.#machine.threads;
     const write = (part: Part): void => {
       const entry = this.#entry(stage, part.kind === 'whole' || part.kind === 'apply' ? '' : part.kind);
-      add(threads ? threadKernel(stage, entry, this.#layout, threads, this.#signs, part) : stageKernel(stage, entry, this.#layout, machine, this.#signs, part));
+      add(threads ? threadKernel(stage, entry, this.#layout, threads, this.#signs, part) : boundDecay(stageKernel(stage, entry, this.#layout, machine, this.#signs, part)));
     };
     const step = stage.strategy?.name === 'chunked' ? chunkStep(stage, this.#graph.program, this.#builder) : undefined;
     if (step?.kind === 'chunk-step') for (const kind of ['summary', 'carry', 'apply'] as const) write({ kind, step });

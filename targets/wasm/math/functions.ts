@@ -55,21 +55,21 @@ export function exp2Decay(a: Assembler, x: V): V {
   const p = polynomial(a, r, EXP2_SHORT);
   return andnot(iadd(p, shl(t, 23)), le(x, num(-100)));
 }
-/** 2^k and 2^r − 1 of x = k + r, x at most 0. The magic number has the bias of exponents in its low bits. */
-function decayParts(a: Assembler, x: V): { whole: V; part: V } {
-  const y = keep(a, pmax(x, num(-126)));
+/** 2^k and 2^r − 1 of x = k + r, x at most 0, and at least −126 if `bounded`. The magic number has the bias of exponents in its low bits. */
+function decayParts(a: Assembler, x: V, bounded: boolean): { whole: V; part: V } {
+  const y = bounded ? x : keep(a, pmax(x, num(-126)));
   const t = keep(a, add(y, num(MAGIC + 127)));
   const r = keep(a, sub(y, sub(t, num(MAGIC + 127))));
   return { whole: keep(a, shl(t, 23)), part: mul(r, polynomial(a, r, EXP2M1_SHORT)) };
 }
 /** 2^x − 1 = 2^k·(2^r − 1) + (2^k − 1): relative accuracy near 0, where k = 0. */
 export function exp2m1Decay(a: Assembler, x: V): V {
-  const { whole, part } = decayParts(a, x);
+  const { whole, part } = decayParts(a, x, false);
   return madd(part, whole, sub(whole, num(1)));
 }
 /** 2^x·s + f = w + ((2^r − 1)·w + f) with w = 2^k·s, exact: near x = 0 the increment is rounded relative to itself. */
-export function decayStep(a: Assembler, x: V, s: V, f: V): V {
-  const { whole, part } = decayParts(a, x);
+export function decayStep(a: Assembler, x: V, s: V, f: V, bounded: boolean): V {
+  const { whole, part } = decayParts(a, x, bounded);
   const w = keep(a, mul(whole, s));
   return add(w, madd(part, w, f));
 }
