@@ -129,6 +129,7 @@ class Entry {
     }
   }
   #cond(c: Cond): string {
+    if (c.kind === 'all') return this.#value(c.mask);
     if (c.kind === 'icompare') return `${this.#int(c.left)} ${{ lt: '<', le: '<=', eq: '==', ne: '!=' }[c.op]} ${this.#int(c.right)}`;
     return `(${this.#cond(c.left)}) ${c.kind === 'iand' ? '&&' : '||'} (${this.#cond(c.right)})`;
   }
