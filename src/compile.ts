@@ -80,6 +80,8 @@ export interface GpuModule {
 }
 export interface WebgpuModule extends GpuModule {
   readonly wgsl: string;
+  /** The same for adapters with more features, the best first. */
+  readonly variants: readonly { readonly features: readonly string[]; readonly wgsl: string }[];
 }
 export interface CudaModule extends GpuModule {
   /** CUDA C++ for nvcc or NVRTC. */
@@ -160,7 +162,7 @@ function compileWebgpu(fused: StageGraph, recurrences: Recurrences, builder: Bui
     diagnostics[options.webgpu === 'where-it-fits' ? 'warning' : 'error']('SSM4201', first?.span ?? { file: '', start: 0, end: 0 }, excess);
     return undefined;
   }
-  return { ...gpuModule(graph, scheduled, module, work, options), wgsl: module.text };
+  return { ...gpuModule(graph, scheduled, module, work, options), wgsl: module.text, variants: module.variants.map(({ features, text }) => ({ features, wgsl: text })) };
 }
 function compileCuda(fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions, work: number): CudaModule {
   const { graph, scheduled, pasts } = onThreads(cuda.caps, fused, recurrences, builder, options);

@@ -11,7 +11,7 @@ export interface GenerateOptions {
   readonly wasm: string;
   readonly relaxed?: string;
   /** File names of what WebGPU is given, where the model was compiled for it. */
-  readonly webgpu?: { readonly plan: string; readonly wgsl: string };
+  readonly webgpu?: { readonly plan: string; readonly wgsl: string; readonly variants?: readonly { readonly features: readonly string[]; readonly wgsl: string }[] };
   /** TypeScript instead of JavaScript and its declarations. */
   readonly typescript?: boolean;
 }
@@ -61,10 +61,11 @@ function write(file: SourceFile, manifest: Manifest, name: string, options: Gene
   cls.addConstructor({ scope: Scope.Private, parameters: [{ name: 'model', type: 'Model' }], statements: 'this.#model = model;' });
   const at = (file: string): string => `new URL(${JSON.stringify(`./${file}`)}, ${HERE})`;
   const { webgpu } = options;
+  const variants = webgpu?.variants?.length ? `, variants: [${webgpu.variants.map((v) => `{ features: ${JSON.stringify(v.features)}, wgsl: ${at(v.wgsl)} }`).join(', ')}]` : '';
   const modules = [
     `wasm: ${at(options.wasm)}`, ...(options.relaxed === undefined ? [] : [`relaxed: ${at(options.relaxed)}`]),
     // Fetched only where it is tried.
-    ...(webgpu ? [`devices: [{ name: "webgpu", load: async (...given) => (await import("ssmc/runtime/webgpu")).webgpu({ plan: ${at(webgpu.plan)}, wgsl: ${at(webgpu.wgsl)} }).load(...given) }]`] : []),
+    ...(webgpu ? [`devices: [{ name: "webgpu", load: async (...given) => (await import("ssmc/runtime/webgpu")).webgpu({ plan: ${at(webgpu.plan)}, wgsl: ${at(webgpu.wgsl)}${variants} }).load(...given) }]`] : []),
   ];
   cls.addMethod({
     name: 'load', isStatic: true, isAsync: true, parameters: [{ name: 'options', type: 'LoadOptions', initializer: '{}' }], returnType: `Promise<${name}>`,

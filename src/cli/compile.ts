@@ -48,7 +48,7 @@ function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): numbe
     else if (!current) io.err(`${folder} is stale: run \`ssmc compile\`\n`);
     return current ? 0 : 1;
   }
-  writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed|\\.sm_\\w+)?\\.[0-9a-f]{8}\\.(wasm|wgsl|webgpu\\.json|cu|cuda\\.json|ptx|cubin)$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
+  writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed|\\.subgroups|\\.sm_\\w+)?\\.[0-9a-f]{8}\\.(wasm|wgsl|webgpu\\.json|cu|cuda\\.json|ptx|cubin)$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
   const files = [...output.assets.keys(), ...output.entries.keys()];
   if (args.flag('json')) io.out(`${JSON.stringify({ diagnostics, folder, files })}\n`);
   else io.err(`${files.map((f) => join(folder, f)).join('\n')}\n`);
@@ -74,7 +74,7 @@ export function outputOf(built: Built, typescript: boolean, images: readonly Ima
   const text = (of: string): Uint8Array => new TextEncoder().encode(of);
   const names = {
     wasm: add('', 'wasm', wasm), ...(relaxed ? { relaxed: add('.relaxed', 'wasm', relaxed) } : {}),
-    ...(webgpu ? { webgpu: { wgsl: add('', 'wgsl', text(webgpu.wgsl)), plan: add('', 'webgpu.json', text(JSON.stringify({ manifest: { ...webgpu.manifest, spec: manifest.spec }, load: Buffer.from(webgpu.load).toString('base64') }))) } } : {}),
+    ...(webgpu ? { webgpu: { wgsl: add('', 'wgsl', text(webgpu.wgsl)), variants: webgpu.variants.map(({ features, wgsl }) => ({ features, wgsl: add(`.${features.join('.')}`, 'wgsl', text(wgsl)) })), plan: add('', 'webgpu.json', text(JSON.stringify({ manifest: { ...webgpu.manifest, spec: manifest.spec }, load: Buffer.from(webgpu.load).toString('base64') }))) } } : {}),
   };
   if (cuda) {
     const source = add('', 'cu', text(cuda.source));

@@ -22,7 +22,7 @@ export async function nodeGpu(): Promise<object | undefined> {
 /** The devices of a module that was just compiled. */
 export function deviceSources(module: CompiledModule): readonly DeviceSource[] {
   const { webgpu: made } = module;
-  return made ? [webgpu({ plan: made, wgsl: { text: made.wgsl } })] : [];
+  return made ? [webgpu({ plan: made, wgsl: { text: made.wgsl }, variants: made.variants.map(({ features, wgsl }) => ({ features, wgsl: { text: wgsl } })) })] : [];
 }
 /** Loads what was just compiled. */
 export async function loadBuilt(module: CompiledModule, options: LoadOptions): Promise<Model> {

@@ -7,6 +7,8 @@ export interface DeviceReport {
   readonly relaxed?: boolean;
   /** Of webgpu: what the adapter says of itself. */
   readonly adapter?: string;
+  /** Of webgpu: the features that the kernels taken make use of. */
+  readonly features?: readonly string[];
   /** Devices that would have been preferred, and why each was not taken. */
   readonly passedOver: readonly { readonly device: string; readonly why: string }[];
 }

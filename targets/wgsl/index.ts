@@ -6,6 +6,7 @@ import { arrange, type ArenaKind } from './arenas.js';
 import { limits } from './limits.js';
 import { functionTexts, type WgslFunction } from './functions.js';
 import { dataName, ENTRY, printEntry } from './print.js';
+import { groupReduction, subgroupReduction } from './reductions.js';
 
 export const wgsl = {
   name: 'wgsl',
@@ -15,11 +16,19 @@ export const wgsl = {
 
 export interface WgslModule {
   readonly text: string;
+  /** The same entry points written for adapters that can do more, the best first. */
+  readonly variants: readonly WgslVariant[];
   /** Per kernel its entry point, and what that binds: kernels that are the same but for their buffers share one. */
   readonly entries: ReadonlyMap<string, { readonly entry: string; readonly arenas: readonly number[]; readonly lengths: boolean }>;
   readonly arenas: readonly ArenaKind[];
   /** Per buffer of the manifest; -1: at load time only. */
   readonly arenaOf: readonly number[];
+}
+
+/** Entry points and bindings are those of the module for any adapter: the manifest is the same. */
+export interface WgslVariant {
+  readonly features: readonly string[];
+  readonly text: string;
 }
 
 /** `pasts`: the buffers that hold the past of others. */
@@ -45,35 +54,14 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
     for (const f of printed.functions) functions.add(f);
     for (const r of printed.reductions) reductions.add(r);
   }
-  const text = [
+  const write = (enabled: readonly string[]): string => `${[
+    ...enabled.map((f) => `enable ${f};`),
     ...Array.from({ length: most }, (_, n) => (['read', 'read_write'] as const).map((access) => `@group(0) @binding(${2 + n}) var<storage, ${access}> ${dataName(n, access)}: array<f32>;`).join('\n')),
     '@group(0) @binding(1) var<storage, read> lengths: array<i32>;',
     ...functionTexts(functions),
-    ...[...reductions].sort().map(reduction),
+    ...[...reductions].sort().map(enabled.includes('subgroups') ? subgroupReduction : groupReduction),
     ...[...texts].map(([t, name]) => t.replaceAll(ENTRY, name)),
-  ].join('\n\n');
-  return { text: `${text}\n`, entries, arenas: kinds, arenaOf: of };
-}
-
-/** Pairwise, in a fixed order, through the group's memory; the result is every thread's. */
-function reduction(name: string): string {
-  const [op = 'sum', count = '1'] = name.split('_');
-  const join = op === 'sum' ? 'a + b' : `${op}(a, b)`;
-  const half = Number(count) / 2;
-  return `var<workgroup> scratch_${name}: array<f32, ${count}>;
-fn reduce_${name}(x: f32, lid: i32) -> f32 {
-  scratch_${name}[lid] = x;
-  workgroupBarrier();
-  for (var n = ${half}; n > 0; n = n / 2) {
-    if (lid < n) {
-      let a = scratch_${name}[lid];
-      let b = scratch_${name}[lid + n];
-      scratch_${name}[lid] = ${join};
-    }
-    workgroupBarrier();
-  }
-  let result = scratch_${name}[0];
-  workgroupBarrier();
-  return result;
-}`;
+  ].join('\n\n')}\n`;
+  const variants = reductions.size > 0 ? [{ features: ['subgroups'], text: write(['subgroups']) }] : [];
+  return { text: write([]), variants, entries, arenas: kinds, arenaOf: of };
 }

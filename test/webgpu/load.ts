@@ -17,6 +17,8 @@ export interface OnGpu {
 export interface Change {
   /** The WGSL to load instead. */
   readonly wgsl?: (text: string) => string;
+  /** Also the variants for devices with more features, changed so. */
+  readonly variants?: (text: string) => string;
   /** False: the module's wasm is not to be had. */
   readonly wasm?: boolean;
 }
@@ -26,7 +28,7 @@ export function onGpu(text: string, strategy: 'auto' | 'serial' | 'chunked' | 's
   const { manifest, wasm, webgpu: made } = module;
   const weights = new Map([...initialise(program, 1)].map(([n, t]) => [n, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));
   const load = (options: LoadOptions, change: Change = {}): Promise<Model> => {
-    const device = webgpu({ plan: made, wgsl: { text: (change.wgsl ?? ((t) => t))(made.wgsl) } });
+    const device = webgpu({ plan: made, wgsl: { text: (change.wgsl ?? ((t) => t))(made.wgsl) }, variants: change.variants ? made.variants.map((v) => ({ features: v.features, wgsl: { text: change.variants?.(v.wgsl) ?? '' } })) : [] });
     return loadModel(manifest, { wasm: change.wasm === false ? '/no/such.wasm' : wasm, devices: [device] }, { weights: Object.fromEntries(weights), ...options });
   };
   return { program, module, weights, load };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile.js';
 import { openSpec } from '../../src/cli/io.js';
+import type { GpuPlan } from '../../src/runtime/manifest.js';
 import { limits } from '../../targets/wgsl/limits.js';
 
 // Its package names a CommonJS file as an ES module: the one that loads is asked for by its path, which has no types of its own.
@@ -18,18 +19,22 @@ describe('a second WGSL front end', () => {
     const opened = openSpec(join('examples', spec), io);
     const { webgpu } = compile(opened.entry, opened.host, { specHash: '', webgpu: true }).module ?? {};
     if (!webgpu?.manifest.gpu) throw new Error('no shader');
-    const { entry } = new WgslReflect(webgpu.wgsl);
-    const planned = new Map(Object.values(webgpu.manifest.gpu.entries).map((e) => [e.entry, e]));
-    expect(entry.compute.map((f) => f.name).sort()).toEqual([...planned.keys()].sort());
-    for (const f of entry.compute) {
-      const storage = f.resources.filter((r) => r.binding > 0);
-      const plan = planned.get(f.name);
-      const bindings = [...(plan?.lengths ? [1] : []), ...(plan?.arenas ?? []).map((_, k) => 2 + k)];
-      expect([...new Set(storage.map((r) => r.binding))].sort((a, b) => a - b)).toEqual(bindings);
-      expect(storage.length).toBeLessThanOrEqual(limits.storageBuffers);
-    }
+    for (const { text } of [{ text: webgpu.wgsl }, ...webgpu.variants.map((v) => ({ text: v.wgsl }))]) agrees(text, webgpu.manifest.gpu);
   });
   it('refuses what is no WGSL', () => {
     expect(() => new WgslReflect('fn f( { let x == 1; }')).toThrow();
   });
 });
+/** Entry points and bindings as the plan has them. */
+function agrees(text: string, gpu: GpuPlan): void {
+  const { entry } = new WgslReflect(text);
+  const planned = new Map(Object.values(gpu.entries).map((e) => [e.entry, e]));
+  expect(entry.compute.map((f) => f.name).sort()).toEqual([...planned.keys()].sort());
+  for (const f of entry.compute) {
+    const storage = f.resources.filter((r) => r.binding > 0);
+    const plan = planned.get(f.name);
+    const bindings = [...(plan?.lengths ? [1] : []), ...(plan?.arenas ?? []).map((_, k) => 2 + k)];
+    expect([...new Set(storage.map((r) => r.binding))].sort((a, b) => a - b)).toEqual(bindings);
+    expect(storage.length).toBeLessThanOrEqual(limits.storageBuffers);
+  }
+}

@@ -40,7 +40,7 @@ export class Tap implements Gpu {
 
   async requestAdapter(): Promise<GpuAdapter | null> {
     const adapter = await this.#watch('requestAdapter', undefined, () => (this.adapter ? this.adapter() : this.#gpu.requestAdapter()));
-    if (adapter) this.#replace(adapter, 'requestDevice', (original) => () => this.#watch('requestDevice', (d) => d, async () => this.watched(await original())));
+    if (adapter) this.#replace(adapter, 'requestDevice', (original) => (d) => this.#watch('requestDevice', (made) => made, async () => this.watched(await original(d))));
     return adapter;
   }
   /** Watches a device, and all that comes from it. */

@@ -21,6 +21,8 @@ export interface Machine<B> {
   readonly name: DeviceReport['name'];
   /** What the device says of itself. */
   readonly adapter: string;
+  /** What its kernels make use of, beyond what every device of its kind has. */
+  readonly features?: readonly string[];
   readonly isLost: boolean;
   /** Bytes in use. */
   readonly bytes: number;

@@ -2,7 +2,7 @@
  * A model on a GPU that may be lost at any time (a driver reset, a fault of a kernel, a laptop that changes its graphics card): the call
  * at hand fails with a typed error, the next one takes the device anew and carries on.
  */
-import { reason } from '../errors.js';
+import { reason, type SsmcError } from '../errors.js';
 import type { TensorSpec } from '../manifest.js';
 import type { Reference } from '../model.js';
 import type { Job, Runner, Sequence } from '../runner.js';
@@ -21,8 +21,8 @@ const MOST_STEPS = 256;
 /** How a model comes to run on a device, now and when it is lost. */
 export interface Opening<B> {
   readonly of: GpuModel;
-  /** A machine with the model's kernels, or an error and nothing left behind. */
-  readonly open: () => Promise<Machine<B>>;
+  /** A machine with the model's kernels, or an error and nothing left behind; `plain`: with those that need nothing special of a device. */
+  readonly open: (plain?: boolean) => Promise<Machine<B>>;
   /** Why a lost device can't be had again, where that is so. */
   readonly once?: string;
 }
@@ -36,10 +36,19 @@ export async function runOn<B>(opening: Opening<B>, machine: Machine<B>, referen
     machine.dispose();
     throw error;
   }
-  return new GpuRunner(opening, await begin(machine, opening.of, known), known);
+  return new GpuRunner(opening, await begin(machine, opening, known), known);
+}
+/** A session; by plain kernels where the driver does others wrong. */
+async function begin<B>(machine: Machine<B>, { of, open }: Opening<B>, known: KnownAnswer | undefined): Promise<Session<B>> {
+  try {
+    return await complete(machine, of, known);
+  } catch (error) {
+    if (!machine.features?.length || (error as Partial<SsmcError>).code !== 'SSM5505') throw error;
+    return complete(await open(true), of, known);
+  }
 }
 /** A session that is complete, or an error and nothing left behind. */
-async function begin<B>(machine: Machine<B>, of: GpuModel, known: KnownAnswer | undefined): Promise<Session<B>> {
+async function complete<B>(machine: Machine<B>, of: GpuModel, known: KnownAnswer | undefined): Promise<Session<B>> {
   try {
     const session = await Session.open(machine, of);
     if (known) await test(session, of, known);
@@ -78,8 +87,8 @@ class GpuRunner<B> implements Runner {
     this.#session = session;
   }
   get device(): Runner['device'] {
-    const { name, adapter } = this.#session.machine;
-    return { name, adapter };
+    const { name, adapter, features } = this.#session.machine;
+    return { name, adapter, ...(features ? { features } : {}) };
   }
   bytes(): number {
     return this.#session.machine.bytes;
@@ -95,12 +104,12 @@ class GpuRunner<B> implements Runner {
     if (this.#disposed) throw this.#givenUp();
     if (!this.#session.machine.isLost) return this.#session;
     this.#session.dispose();
-    const { of, open, once } = this.opening;
+    const { open, once } = this.opening;
     if (once !== undefined) throw gpuFailure(5504, { tries: 0, why: once });
     let why = '';
     for (let k = 0; k < TRIES && !this.#disposed; k++) {
       try {
-        this.#session = await begin(await open(), of, this.#known);
+        this.#session = await begin(await open(), this.opening, this.#known);
       } catch (error) {
         why = reason(error);
         continue;

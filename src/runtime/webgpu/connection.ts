@@ -9,19 +9,21 @@ export interface DeviceWish {
   readonly device: GpuDevice | undefined;
 }
 
-/** @throws LoadError SSM5207 where there is no adapter or it gives no device. */
-export async function connect(wish: DeviceWish): Promise<Connection> {
+/** `wanted`: sets of features, the best first; the first that can be had is. @throws LoadError SSM5207 where there is no adapter or it gives no device. */
+export async function connect(wish: DeviceWish, wanted: readonly (readonly string[])[]): Promise<Connection> {
   const no = (why: string, cause?: unknown): Error => gpuFailure(5207, { device: 'webgpu', why }, cause);
+  const choose = (has: GpuDevice['features']): readonly string[] => wanted.find((set) => set.every((f) => has?.has(f))) ?? [];
   if (wish.device) {
     if (!('lost' in wish.device && 'queue' in wish.device)) throw no('what was given as `device` is no GPUDevice');
-    return new Connection(wish.device, describe(wish.device.adapterInfo), false);
+    return new Connection(wish.device, describe(wish.device.adapterInfo), false, choose(wish.device.features));
   }
   if (!wish.gpu) throw no('there is no navigator.gpu, and none was given as `gpu`');
   try {
     // An adapter can be null although navigator.gpu exists.
     const adapter = await wish.gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) throw new Error('no adapter: the browser has WebGPU, but no graphics device that it can use');
-    return new Connection(await adapter.requestDevice(), describe(adapter.info), true);
+    const features = choose(adapter.features);
+    return new Connection(await adapter.requestDevice({ requiredFeatures: [...features] }), describe(adapter.info), true, features);
   } catch (error) {
     throw no(reason(error), error);
   }
@@ -33,6 +35,8 @@ function describe(info: { readonly vendor?: string; readonly architecture?: stri
 export class Connection {
   readonly device: GpuDevice;
   readonly adapter: string;
+  /** What it was asked for, beyond what every device has. */
+  readonly features: readonly string[];
   readonly #ours: boolean;
   readonly #buffers = new Set<GpuBuffer>();
   readonly #lost: Promise<never>;
@@ -42,10 +46,11 @@ export class Connection {
   #complaint: string | undefined;
   bytes = 0;
 
-  constructor(device: GpuDevice, adapter: string, ours: boolean) {
+  constructor(device: GpuDevice, adapter: string, ours: boolean, features: readonly string[]) {
     this.device = device;
     this.adapter = adapter;
     this.#ours = ours;
+    this.features = features;
     this.#lost = device.lost.then((info) => {
       this.isLost = true;
       throw gpuFailure(5501, { why: info.message || info.reason || 'no reason given' });

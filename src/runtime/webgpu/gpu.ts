@@ -9,6 +9,7 @@ export interface GpuAdapter {
 }
 export interface GpuDevice {
   readonly limits: { readonly maxStorageBufferBindingSize: number; readonly maxBufferSize: number };
+  readonly features?: { has(name: string): boolean };
   readonly queue: GpuQueue;
   readonly lost: Promise<{ readonly reason?: string; readonly message: string }>;
   readonly adapterInfo?: GpuAdapter['info'];

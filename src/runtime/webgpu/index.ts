@@ -14,6 +14,12 @@ export type { Gpu, GpuAdapter, GpuDevice } from './gpu.js';
 export interface WebgpuSource {
   readonly plan: Source<GpuPlanSource>;
   readonly wgsl: Source<{ readonly text: string }>;
+  /** The same kernels for devices with more features, the best first: fetched only where they are taken. */
+  readonly variants?: readonly Variant[];
+}
+interface Variant {
+  readonly features: readonly string[];
+  readonly wgsl: Source<{ readonly text: string }>;
 }
 
 /** The device of a generated module. */
@@ -23,14 +29,26 @@ export function webgpu(source: WebgpuSource): DeviceSource {
     load: async (weights, options, reference) => {
       const wish = wishOf(options);
       // Most machines that can't use it have no adapter: that is known before anything is fetched.
-      const connection = await connect(wish);
+      const variants: readonly Variant[] = [...(source.variants ?? []), { features: [], wgsl: source.wgsl }];
+      const take = (plain: boolean): Promise<Connection> => connect(wish, plain ? [] : variants.map((v) => v.features));
+      const connection = await take(false);
       try {
         const of = await openPlan(source.plan, weights);
-        const kernels = { ...of, wgsl: await readText(source.wgsl) };
-        const open = async (): Promise<WebgpuMachine> => machine(await connect(wish), kernels);
+        const kernels = async (on: Connection): Promise<Kernels> => ({ ...of, wgsl: await readText((variants.find((v) => `${v.features}` === `${on.features}`) as Variant).wgsl) });
+        const equipped = async (on: Connection): Promise<WebgpuMachine> => {
+          try {
+            return await machine(on, kernels(on));
+          } catch (error) {
+            // A driver that has a feature and can't compile for it.
+            if (on.features.length === 0 || (error as Partial<SsmcError>).code !== 'SSM5503') throw error;
+            const bare = await take(true);
+            return machine(bare, kernels(bare));
+          }
+        };
+        const open = async (plain = false): Promise<WebgpuMachine> => equipped(await take(plain));
         // A lost device of the user's can't be made anew by us.
         const once = wish.device ? { once: 'the device that was handed in is lost' } : {};
-        return await runOn({ of, open, ...once }, await machine(connection, kernels), reference);
+        return await runOn({ of, open, ...once }, await equipped(connection), reference);
       } catch (error) {
         connection.dispose();
         if (error instanceof SsmcError && (error.code.startsWith('SSM50') || error.code === 'SSM5505')) throw error;
@@ -44,9 +62,9 @@ function wishOf(options: LoadOptions): DeviceWish {
   const gpu = (options.gpu ?? (globalThis as { navigator?: { gpu?: unknown } }).navigator?.gpu) as Gpu | undefined;
   return { device: given, gpu };
 }
-async function machine(connection: Connection, kernels: Kernels): Promise<WebgpuMachine> {
+async function machine(connection: Connection, kernels: Promise<Kernels>): Promise<WebgpuMachine> {
   try {
-    return await WebgpuMachine.open(connection, kernels);
+    return await WebgpuMachine.open(connection, await kernels);
   } catch (error) {
     connection.dispose();
     throw error;

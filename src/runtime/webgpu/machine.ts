@@ -42,6 +42,9 @@ export class WebgpuMachine implements Machine<GpuBuffer> {
   get adapter(): string {
     return this.#connection.adapter;
   }
+  get features(): readonly string[] {
+    return this.#connection.features;
+  }
   get isLost(): boolean {
     return this.#connection.isLost;
   }
