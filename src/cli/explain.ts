@@ -1,11 +1,13 @@
 /** `ssmc explain`: what the compiler did, and what it costs. */
-import { explain, type Explanation, type StageReport } from '../explain/explain.js';
+import { explain } from '../explain/explain.js';
+import { explainGpu } from '../explain/gpu.js';
 import { recurrenceReports, recurrenceText } from '../explain/recurrences.js';
 import { printKernel } from '../ir/print-kernel.js';
 import { printProgram } from '../ir/print-program.js';
 import { printStages } from '../ir/print-stages.js';
 import { build } from './build.js';
 import { help, json, model, strategy, weights, type Command } from './command.js';
+import { explanationText, gpuText } from './explain-text.js';
 import { UsageError } from './io.js';
 import { stabilityJson, stabilityText } from './stability.js';
 
@@ -14,7 +16,8 @@ export const explainCommand: Command = {
   help: 'Shows the stages, what each moves and computes, how each recurrence is run and why, and what is proved about stability.',
   options: {
     after: { type: 'string', multiple: true, value: 'PASS', help: 'print the program after this pass (`check` is before the first)' },
-    kernels: { type: 'boolean', help: 'print the kernels' },
+    target: { type: 'string', value: 'NAME', help: 'wasm (default), or wgsl: dispatches, bytes and barriers of each kernel on WebGPU', choices: ['wasm', 'wgsl'] },
+    kernels: { type: 'boolean', help: 'print the kernels; with --target wgsl also their WGSL' },
     batch: { type: 'string', value: 'N', help: 'for the figures (default 1)' },
     length: { type: 'string', value: 'N', help: 'for the figures (default 1024)' },
     weights, strategy, model, json, help,
@@ -24,13 +27,15 @@ export const explainCommand: Command = {
     const texts: { name: string; why: string; text: string; changed: boolean }[] = [];
     let before = '';
     const figures = { batch: args.count('batch', 1), length: args.count('length', 1024) };
-    const built = build(args, io, { quiet: true, bounds: true, onPass: (name, why, program) => {
+    const onGpu = args.text('target') === 'wgsl';
+    const built = build(args, io, { quiet: true, bounds: true, webgpu: onGpu, onPass: (name, why, program) => {
       const text = printProgram(program);
       texts.push({ name, why, text, changed: text !== before });
       before = text;
     } });
     if (!built) return 1;
-    const { graph } = built.module;
+    const { webgpu } = built.module;
+    const { graph, kernels: emitted } = webgpu ?? built.module;
     const bare = { ...graph, stages: graph.stages.map(({ strategy: _, ...s }) => s) };
     const add = (name: string, why: string, text: string): void => { texts.push({ name, why, text, changed: true }); };
     add('fuse', 'stages: what is computed together, in one pass over memory', printStages(bare));
@@ -40,20 +45,22 @@ export const explainCommand: Command = {
       if (!found) throw new UsageError(`there is no pass \`${w}\`: ${[...new Set(texts.map((t) => t.name))].join(', ')}`);
       return found;
     });
-    const kernels = args.flag('kernels') ? built.module.kernels.map(printKernel) : [];
+    const kernels = args.flag('kernels') ? emitted.map(printKernel) : [];
+    const code = args.flag('kernels') && webgpu ? { wgsl: webgpu.wgsl } : {};
     if (wanted.length > 0 || args.flag('kernels')) {
-      if (args.flag('json')) io.out(`${JSON.stringify({ passes: shown, kernels })}\n`);
+      if (args.flag('json')) io.out(`${JSON.stringify({ passes: shown, kernels, ...code })}\n`);
       else {
         for (const p of shown) io.out(`after ${p.name}: ${p.why}\n${p.changed ? p.text : 'unchanged\n'}\n`);
         for (const k of kernels) io.out(`${k}\n`);
+        if (code.wgsl !== undefined) io.out(code.wgsl);
       }
       return 0;
     }
     const recurrences = recurrenceReports(built.module.recurrences, built.compilation.builder);
-    const e = explain(built.module, figures);
+    const e = webgpu ? explainGpu(webgpu, figures) : explain(built.module, figures);
     if (args.flag('json')) io.out(`${JSON.stringify({ ...e, recurrences, stability: built.module.stability.map(stabilityJson), passes: texts.map((t) => ({ name: t.name, changed: t.changed })) })}\n`);
     else {
-      io.out(explanationText(e));
+      io.out('slices' in e ? gpuText(e) : explanationText(e));
       for (const r of recurrences) io.out(`${recurrenceText(r).join('\n')}\n\n`);
       for (const s of built.module.stability) io.out(`stability  ${stabilityText(s)}\n`);
       io.out(`passes     ${texts.slice(1).map((t) => `${t.name}${t.changed ? '' : ' (unchanged)'}`).join(', ')}\n`);
@@ -61,28 +68,3 @@ export const explainCommand: Command = {
     return 0;
   },
 };
-export function explanationText(e: Explanation): string {
-  const lines = [
-    `${e.model}: ${e.stages.length} stages in ${e.kernels} kernels, ${e.loadStages} stages at load; ${e.wasmBytes} bytes of WebAssembly`,
-    `figures for batch ${e.batch}, length ${e.length}; tiles of ${e.tile} steps`,
-    `memory     ${size(e.memory.rows)} activations per tile, ${size(e.memory.carry)} states, ${size(e.memory.constants)} constants`,
-    '',
-    ...e.stages.flatMap(stageText),
-    '',
-  ];
-  return `${lines.join('\n')}\n`;
-}
-function stageText(s: StageReport): string[] {
-  return [
-    `${s.anchor.padEnd(14)} ${s.name}  over ${s.domain}`,
-    `  ${size(s.bytes)} moved, at least ${size(s.must)}${s.materialised > s.must ? ` (${size(s.materialised)} with its intermediates in memory)` : ''}; ${count(s.arithmetic)} operations, ${count(s.exponentials)} exponentials`,
-    ...(s.scans ? [`  ${s.scans.run === 1 ? 'one scan' : `${s.scans.run} scans`} for ${s.scans.chains === 1 ? 'one chain' : `${s.scans.chains} chains`}; ${s.strategy ?? ''}: ${s.why ?? ''}`] : []),
-    ...(s.weighed ?? []).map((o) => `  weighed: ${o.name}${o.possible ? '' : ', not possible'}: ${o.why}`),
-  ];
-}
-function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : bytes >= 1e6 ? `${(bytes / 1e6).toFixed(2)} MB` : bytes >= 1e3 ? `${(bytes / 1e3).toFixed(1)} kB` : `${bytes} B`;
-}
-function count(n: number): string {
-  return n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : n >= 1e6 ? `${(n / 1e6).toFixed(1)} M` : n >= 1e3 ? `${(n / 1e3).toFixed(1)} k` : `${n}`;
-}

@@ -1,14 +1,22 @@
-/** Counts what a kernel does: loads and stores, arithmetic, exponentials. By its text, for given sizes; nothing is run. */
-import type { Cond, Int, Kernel, Stmt, Value } from '../ir/kernel.js';
+/**
+ * Counts what a kernel does: loads and stores, arithmetic, exponentials, barriers. By its text, for given sizes; nothing is run, and
+ * nothing is estimated: threads and rounds of loops are counted many at a time where they do the same, and divided where they don't.
+ */
+import { mapStmts } from '../ir/map-kernel.js';
+import type { Grid, Int, Kernel, Stmt, Value } from '../ir/kernel.js';
+import { groupsOf } from '../runtime/gpu/arrangement.js';
+import { decide, numberOf, point, rangeOf, Undecided, type Env, type Range } from './ranges.js';
 
 export interface Counts {
-  /** Elements, per buffer. */
+  /** Elements, per buffer: all that lanes and threads ask for, those of the group's and the thread's own memory among them. */
   readonly loads: ReadonlyMap<string, number>;
   readonly stores: ReadonlyMap<string, number>;
   /** Additions, multiplications, comparisons …, per lane. */
   readonly arithmetic: number;
   /** Exponentials and logarithms, per lane. */
   readonly exponentials: number;
+  /** Of all groups together, those inside a reduction over a group's threads among them. */
+  readonly barriers: number;
 }
 export interface Sizes {
   readonly batch: number;
@@ -21,137 +29,167 @@ const exponentials: Readonly<Record<string, number>> = {
 };
 
 export function countKernel(kernel: Kernel, sizes: Sizes, lanes: number): Counts {
-  return new Counter(kernel, sizes, kernel.precision === 'f64' ? 1 : lanes).run();
+  const perStatement = kernel.grid || kernel.precision === 'f64' ? 1 : lanes;
+  return new Counter(kernel, sizes, perStatement).run();
+}
+
+class Tally implements Counts {
+  readonly loads = new Map<string, number>();
+  readonly stores = new Map<string, number>();
+  arithmetic = 0;
+  exponentials = 0;
+  barriers = 0;
+
+  load(buffer: string, n: number): void {
+    this.loads.set(buffer, (this.loads.get(buffer) ?? 0) + n);
+  }
+  store(buffer: string, n: number): void {
+    this.stores.set(buffer, (this.stores.get(buffer) ?? 0) + n);
+  }
+  add(other: Counts): void {
+    for (const [b, n] of other.loads) this.load(b, n);
+    for (const [b, n] of other.stores) this.store(b, n);
+    this.arithmetic += other.arithmetic;
+    this.exponentials += other.exponentials;
+    this.barriers += other.barriers;
+  }
 }
 
 class Counter {
   readonly #kernel: Kernel;
   readonly #lanes: number;
-  readonly #scalars: ReadonlyMap<string, number>;
-  readonly #steps: number;
-  readonly #loads = new Map<string, number>();
-  readonly #stores = new Map<string, number>();
-  #arithmetic = 0;
-  #exponentials = 0;
+  readonly #sizes: Sizes;
+  #tally = new Tally();
 
   constructor(kernel: Kernel, sizes: Sizes, lanes: number) {
     this.#kernel = kernel;
     this.#lanes = lanes;
-    this.#steps = sizes.steps;
-    this.#scalars = new Map([['$B', sizes.batch], ['$T', sizes.steps], ['$R', sizes.batch * sizes.steps], ['$t0', 0]]);
+    this.#sizes = sizes;
   }
   run(): Counts {
-    this.#list(this.#kernel.body, new Map(this.#scalars), 1);
-    return { loads: this.#loads, stores: this.#stores, arithmetic: this.#arithmetic, exponentials: this.#exponentials };
+    const { batch, steps } = this.#sizes;
+    const env = new Map([['$B', batch], ['$T', steps], ['$R', batch * steps], ['$t0', 0]].map(([k, v]) => [k as string, point(v as number)]));
+    const { grid, body } = this.#kernel;
+    if (grid) this.#grid(grid, body, env);
+    else this.#list(body, env, 1);
+    return this.#tally;
+  }
+  /** Threads, groups and rows of the batch are loops around the kernel. */
+  #grid(grid: Grid, body: readonly Stmt[], env: Env): void {
+    const { batch, steps } = this.#sizes;
+    const over = (name: string, count: number, inner: (e: Env, times: number) => void) => (e: Env, times: number): void => this.#rounds({ name, first: 0, step: 1, trips: count }, e, times, inner);
+    const groups = groupsOf({ grid: { ...grid.groups, batches: grid.batches } }, batch, steps);
+    const rows = grid.batches === 'B' ? batch : 1;
+    const by = dividesGroup(body);
+    if (by === undefined || groups % by !== 0) {
+      over('$b', rows, over('$g', groups, over('$l', grid.threads, (e, times) => this.#list(body, e, times))))(env, 1);
+      return;
+    }
+    // Groups in rows and columns of tiles: those at the edge are many, but alike.
+    const split = mapStmts(body, { int: (e) => ((e.kind === 'idiv' || e.kind === 'imod') && isGroup(e.left) ? { kind: 'ivar', name: e.kind === 'idiv' ? '$g/' : '$g%' } : undefined) });
+    over('$b', rows, over('$g/', groups / by, over('$g%', by, over('$l', grid.threads, (e, times) => this.#list(split, e, times)))))(env, 1);
   }
 
-  #list(stmts: readonly Stmt[], outer: ReadonlyMap<string, number>, times: number): void {
+  #list(stmts: readonly Stmt[], outer: Env, times: number): void {
     const env = new Map(outer);
+    const { steps } = this.#sizes;
+    const tally = this.#tally;
     for (const s of stmts) {
       switch (s.kind) {
         case 'for': this.#loop(s, env, times); break;
-        case 'int': env.set(s.name, this.#int(s.value, env)); break;
+        case 'int': env.set(s.name, rangeOf(s.value, env, steps)); break;
         case 'let': case 'var': case 'set': this.#value(s.value, times); break;
         case 'store':
           this.#value(s.value, times);
-          this.#stores.set(s.buffer, (this.#stores.get(s.buffer) ?? 0) + times * (s.lanes === 'vector' ? this.#lanes : 1));
+          tally.store(s.buffer, times * (s.lanes === 'vector' ? this.#lanes : this.#share(s.lanes)));
           break;
-        case 'if': this.#list(this.#cond(s.cond, env) ? s.then : s.else, env, times); break;
+        case 'if': this.#list(decide(s.cond, env, steps) ? s.then : s.else, env, times); break;
+        case 'barrier': tally.barriers += times / (this.#kernel.grid?.threads ?? 1); break;
         case 'comment': break;
       }
     }
   }
-  #loop(s: Extract<Stmt, { kind: 'for' }>, env: Map<string, number>, times: number): void {
-    const from = this.#int(s.from, env);
-    const to = this.#int(s.to, env);
-    const trips = Math.max(0, Math.ceil((to - from) / s.step));
+  /** Where threads are lanes, one of them stores for all. */
+  #share(lanes: Extract<Stmt, { kind: 'store' }>['lanes']): number {
+    const all = this.#kernel.grid?.lanes ?? 1;
+    if (all === 1 || lanes === 'vector') return 1;
+    if (lanes === 'one') return 1 / all;
+    return Math.min(all, numberOf(lanes.count, new Map(), this.#sizes.steps)) / all;
+  }
+  #loop(s: Extract<Stmt, { kind: 'for' }>, env: Env, times: number): void {
+    const { steps } = this.#sizes;
+    const [a, b] = [rangeOf(s.from, env, steps), rangeOf(s.to, env, steps)];
+    const trips = (from: number, to: number): number => Math.max(0, Math.ceil((to - from) / s.step));
+    const count = trips(a.low, b.low);
+    if ([trips(a.low, b.high), trips(a.high, b.low), trips(a.high, b.high)].some((n) => n !== count)) throw new Undecided(new Set([...a.on, ...b.on]));
+    this.#rounds({ name: s.name, first: a, step: s.step, trips: count }, env, times, (e, n) => this.#list(s.body, e, n));
+  }
+  /** All rounds at once, where they do the same; else each half. */
+  #rounds(loop: { readonly name: string; readonly first: Range | number; readonly step: number; readonly trips: number }, env: Env, times: number, body: (env: Env, times: number) => void): void {
+    const { name, step, trips } = loop;
     if (trips === 0) return;
-    if (!bounds(s.body).has(s.name)) {
-      this.#list(s.body, new Map(env).set(s.name, from + Math.floor(trips / 2) * s.step), times * trips);
-      return;
+    const first = typeof loop.first === 'number' ? point(loop.first) : loop.first;
+    const more = (trips - 1) * step;
+    const range: Range = { low: first.low + Math.min(0, more), high: first.high + Math.max(0, more), on: trips > 1 ? new Set([...first.on, name]) : first.on };
+    const before = this.#tally;
+    this.#tally = new Tally();
+    try {
+      body(new Map(env).set(name, range), times * trips);
+      before.add(this.#tally);
+      this.#tally = before;
+    } catch (error) {
+      this.#tally = before;
+      if (!(error instanceof Undecided) || trips === 1 || !error.on.has(name)) throw error;
+      const half = Math.ceil(trips / 2);
+      this.#rounds({ ...loop, trips: half }, env, times, body);
+      const rest: Range = { low: first.low + half * step, high: first.high + half * step, on: first.on };
+      this.#rounds({ ...loop, first: rest, trips: trips - half }, env, times, body);
     }
-    for (let k = 0, v = from; k < trips; k++, v += s.step) this.#list(s.body, new Map(env).set(s.name, v), times);
   }
   #value(v: Value, times: number): void {
+    const tally = this.#tally;
     switch (v.kind) {
       case 'number': case 'reg': case 'lane': case 'from-int': case 'from-cond': return;
-      case 'load': this.#loads.set(v.buffer, (this.#loads.get(v.buffer) ?? 0) + times * (v.access === 'uniform' ? 1 : this.#lanes)); return;
+      case 'load': tally.load(v.buffer, times * (v.access === 'uniform' ? 1 : this.#lanes)); return;
       case 'unary':
         this.#value(v.arg, times);
-        this.#exponentials += (exponentials[v.op] ?? 0) * times * this.#lanes;
-        if (!exponentials[v.op]) this.#arithmetic += times * this.#lanes;
+        tally.exponentials += (exponentials[v.op] ?? 0) * times * this.#lanes;
+        if (!exponentials[v.op]) tally.arithmetic += times * this.#lanes;
         return;
       case 'binary': this.#value(v.left, times); this.#value(v.right, times); break;
       case 'select': this.#value(v.cond, times); this.#value(v.then, times); this.#value(v.else, times); break;
-      case 'muladd': this.#value(v.left, times); this.#value(v.right, times); this.#value(v.plus, times); this.#arithmetic += times * this.#lanes; break;
+      case 'muladd': this.#value(v.left, times); this.#value(v.right, times); this.#value(v.plus, times); tally.arithmetic += times * this.#lanes; break;
       case 'decay':
         this.#value(v.exponent, times); this.#value(v.state, times); this.#value(v.plus, times);
-        this.#exponentials += times * this.#lanes;
-        this.#arithmetic += 2 * times * this.#lanes;
+        tally.exponentials += times * this.#lanes;
+        tally.arithmetic += 2 * times * this.#lanes;
         break;
-      case 'reduce-lanes': case 'lane-of': this.#value(v.arg, times); break;
+      case 'reduce-lanes': {
+        this.#value(v.arg, times);
+        // Before the first halving, after each, and before the memory is used again.
+        const together = this.#kernel.grid?.lanes ?? 1;
+        if (together > 1) tally.barriers += (times / together) * (2 + Math.log2(together));
+        break;
+      }
+      case 'lane-of': this.#value(v.arg, times); break;
     }
-    this.#arithmetic += times * this.#lanes;
-  }
-  #int(e: Int, env: ReadonlyMap<string, number>): number {
-    switch (e.kind) {
-      case 'int': return e.value;
-      case 'ivar': return env.get(e.name) ?? 0;
-      case 'iadd': return e.terms.reduce((n, t) => n + this.#int(t, env), 0);
-      case 'imul': return e.factors.reduce((n, t) => n * this.#int(t, env), 1);
-      case 'imin': return Math.min(this.#int(e.left, env), this.#int(e.right, env));
-      case 'imax': return Math.max(this.#int(e.left, env), this.#int(e.right, env));
-      case 'idiv': return Math.floor(this.#int(e.left, env) / e.by);
-      case 'imod': return this.#int(e.left, env) % e.by;
-      case 'iselect': return this.#cond(e.cond, env) ? this.#int(e.then, env) : this.#int(e.else, env);
-      // The one integer buffer holds the lengths of the sequences.
-      case 'iload': return this.#steps;
-    }
-  }
-  #cond(c: Cond, env: ReadonlyMap<string, number>): boolean {
-    // What masks guard is the common case: every lane passes.
-    if (c.kind === 'all') return true;
-    if (c.kind !== 'icompare') return c.kind === 'iand' ? this.#cond(c.left, env) && this.#cond(c.right, env) : this.#cond(c.left, env) || this.#cond(c.right, env);
-    const a = this.#int(c.left, env);
-    const b = this.#int(c.right, env);
-    return c.op === 'lt' ? a < b : c.op === 'le' ? a <= b : c.op === 'eq' ? a === b : a !== b;
+    tally.arithmetic += times * this.#lanes;
   }
 }
 
-const memo = new WeakMap<readonly Stmt[], ReadonlySet<string>>();
-/** Variables that decide how often something inside runs, named integers followed. */
-function bounds(stmts: readonly Stmt[]): ReadonlySet<string> {
-  const known = memo.get(stmts);
-  if (known) return known;
-  const found = new Set<string>();
-  const ints = new Map<string, Set<string>>();
-  const add = (e: Int): void => { for (const n of names(e)) { found.add(n); for (const m of ints.get(n) ?? []) found.add(m); } };
-  for (const s of stmts) {
-    if (s.kind === 'int') {
-      const all = new Set(names(s.value));
-      for (const n of Array.from(all)) for (const m of ints.get(n) ?? []) all.add(m);
-      ints.set(s.name, all);
-    } else if (s.kind === 'for') {
-      add(s.from);
-      add(s.to);
-      for (const n of bounds(s.body)) { found.add(n); for (const m of ints.get(n) ?? []) found.add(m); }
-    } else if (s.kind === 'if') {
-      const arms = [...bounds(s.then), ...bounds(s.else)];
-      for (const n of arms) { found.add(n); for (const m of ints.get(n) ?? []) found.add(m); }
+const isGroup = (e: Int): boolean => e.kind === 'ivar' && e.name === '$g';
+/** What the group's number is divided by everywhere, if it is used in no other way. */
+function dividesGroup(body: readonly Stmt[]): number | undefined {
+  const by = new Set<number>();
+  let used = 0;
+  let divided = 0;
+  const seen = (e: Int): undefined => {
+    if (isGroup(e)) used++;
+    if ((e.kind === 'idiv' || e.kind === 'imod') && isGroup(e.left)) {
+      divided++;
+      by.add(e.by);
     }
-  }
-  memo.set(stmts, found);
-  return found;
-}
-function names(e: Int): string[] {
-  switch (e.kind) {
-    case 'int': return [];
-    case 'ivar': return [e.name];
-    case 'iadd': return e.terms.flatMap(names);
-    case 'imul': return e.factors.flatMap(names);
-    case 'imin': case 'imax': return [...names(e.left), ...names(e.right)];
-    case 'idiv': case 'imod': return names(e.left);
-    case 'iselect': return [...names(e.then), ...names(e.else)];
-    case 'iload': return names(e.at);
-  }
+  };
+  mapStmts(body, { int: seen });
+  return by.size === 1 && used === divided ? [...by][0] : undefined;
 }

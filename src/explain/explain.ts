@@ -112,7 +112,7 @@ function ties(module: CompiledModule, stage: Stage, chain: number): number {
   const axes = new Set(stage.items.filter((i) => i.def !== chain && !(defs[i.def]?.name ?? '').includes('#chain')).flatMap((i) => (defs[i.def]?.indices ?? []).map((x) => x.axis)));
   return (defs[chain]?.indices ?? []).reduce((n, i) => (axes.has(i.axis) ? n : n * i.axis.size), 1);
 }
-function domainText(stage: Stage): string {
+export function domainText(stage: Stage): string {
   const time = stage.order === 'forward' ? ['t→'] : stage.order === 'backward' ? ['t←'] : stage.phase === 'step' ? ['t'] : [];
   return [...time, ...stage.domain.map((i) => `${i.name}(${i.axis.size})`)].join(', ') || '·';
 }

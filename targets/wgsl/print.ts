@@ -1,5 +1,6 @@
 /** One kernel as a WGSL entry point. Registers are f32 of the invocation, masks are bool, integers i32. */
 import type { Cond, Int, Kernel, Stmt, Value } from '../../src/ir/kernel.js';
+import { FOLD } from '../../src/runtime/webgpu/gpu.js';
 import { isFunction, type WgslFunction } from './functions.js';
 
 /** What an entry point needs of the module around it. */
@@ -17,8 +18,6 @@ export interface Printed {
 export const ENTRY = '$ENTRY$';
 /** Fields that every parameter block begins with. */
 export const HEAD = ['B', 'T', 'R', 'groups'] as const;
-/** Groups in one row of a dispatch: a dimension may have 65,535. */
-export const FOLD = 32768;
 
 export function printEntry(kernel: Kernel, arenaOf: (buffer: string) => number): Printed {
   const printed = new Entry(kernel, arenaOf, (name) => identifier((name.split('.').at(-1) ?? name).replace(/#\d+/g, ''))).print();

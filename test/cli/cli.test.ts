@@ -100,6 +100,17 @@ describe('ssmc', () => {
     expect((await ssmc('explain', 'small.ssm', '--after', 'split-complex')).out).toContain('unchanged');
     expect((await ssmc('explain', 'small.ssm', '--kernels')).out).toContain('kernel ');
   });
+  it('explains what a run and a push cost on WebGPU', async () => {
+    const { out, code } = await ssmc('explain', mex, '--target', 'wgsl', '--length', '64');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^a run +\d+ dispatches, .* moved, .* asked for.*; .* barriers; .* operations, .* exponentials$/m);
+    expect(out).toMatch(/^a push +\d+ dispatches, /m);
+    const json = JSON.parse((await ssmc('explain', mex, '--target', 'wgsl', '--json')).out) as { run: { dispatches: number }; kernels: { run: { dispatches: number } }[] };
+    expect(json.run.dispatches).toBe(json.kernels.reduce((n, k) => n + k.run.dispatches, 0));
+    const kernels = (await ssmc('explain', mex, '--target', 'wgsl', '--kernels')).out;
+    expect(kernels).toContain(' threads in ');
+    expect(kernels).toContain('@compute @workgroup_size(');
+  });
   it('leaves the old module or the new one when it is killed', async () => {
     const where = join(folder, 'killed');
     cpSync(join(folder, 'small.ssm'), join(folder, 'kill.ssm'));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explanationText } from '../../src/cli/explain.js';
+import { explanationText } from '../../src/cli/explain-text.js';
 import { explain } from '../../src/explain/explain.js';
 import { recurrenceReports, recurrenceText } from '../../src/explain/recurrences.js';
 import { compileText } from '../random/agree.js';

@@ -50,7 +50,8 @@ export function keptBytes(plan: GpuPlan, arranged: Arrangement): { readonly aren
 export function stateBytes(manifest: Manifest, plan: GpuPlan, batch: number): number {
   return keptBytes(plan, arrangement(manifest, plan, batch, 1)).reduce((n, p) => n + p.bytes, 0);
 }
-export function groupsOf({ grid }: KernelLaunch, batch: number, steps: number): number {
+/** Groups of a launch; 0: it isn't launched for a tile of so few steps. */
+export function groupsOf({ grid }: Pick<KernelLaunch, 'grid'>, batch: number, steps: number): number {
   if (!grid || steps < (grid.from ?? 0)) return 0;
   const of = grid.of === 'R' ? batch * steps : grid.of === 'T' ? steps : grid.of === 'B' ? batch : 1;
   return grid.times * Math.ceil((of * grid.each) / grid.per);

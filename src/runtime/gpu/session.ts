@@ -5,18 +5,14 @@ import type { GpuPlan, Manifest } from '../manifest.js';
 import type { Job } from '../runner.js';
 import { sizeOf, type Bound } from '../tensors.js';
 import { arrangement, largestIn } from './arrangement.js';
-import { gpuFailure } from './errors.js';
 import { Frame } from './frame.js';
 import type { Command, Machine } from './machine.js';
+import { FIRST_WORK, slicesThatFit, tileSteps } from './slices.js';
 
-/** Operations of one dispatch, before it is known how fast the device is: a quarter of a second at 0.2 G a second. */
-const FIRST_WORK = 5e7;
 /** Milliseconds that a tile should take: a long one stops whatever else the GPU has to draw. */
 const TILE_MS = 100;
 /** Bytes read back at once at most. */
 const READ_BYTES = 128 * 2 ** 20;
-/** Tiles begin at multiples of this: chunks of a chunked scan must not depend on how a sequence is cut. */
-const UNIT = 64;
 
 export interface GpuModel {
   readonly manifest: Manifest;
@@ -74,7 +70,7 @@ export class Session<B> {
 
   /** Whole sequences, as many rows at once as fit. */
   async run(job: Job): Promise<void> {
-    const { rows, capacity } = this.#fit(job);
+    const { rows, capacity } = slicesThatFit(this.#of, this.machine.mostBytes, this.#work, job.batch, job.lengths.reduce((a, b) => Math.max(a, b), 1));
     for (let from = 0; from < job.batch; from += rows) {
       const group = { from, count: Math.min(rows, job.batch - from) };
       let longest = 0;
@@ -103,7 +99,7 @@ export class Session<B> {
     let used = 0;
     let started = !begin;
     for (let at = 0; at < time;) {
-      const steps = this.#tile(frame, time - at);
+      const steps = tileSteps(this.#of, this.#work, frame.batch, frame.capacity, time - at);
       const last = at + steps >= time;
       const lengths = Int32Array.from({ length: rows.count }, (_, b) => Math.max(0, Math.min(steps, (job.lengths[rows.from + b] as number) - at)));
       const timed = job.outputs.filter((o) => o.spec.time || last);
@@ -140,30 +136,6 @@ export class Session<B> {
     return this.#readBack(pending, rows, job, used, kept);
   }
 
-  /** Rows and steps at once, by what the device's limits let an arena hold. */
-  #fit(job: Job): { rows: number; capacity: number } {
-    const { manifest, plan } = this.#of;
-    const whole = manifest.notStreamable !== undefined;
-    let longest = 1;
-    for (const n of job.lengths) longest = Math.max(longest, n);
-    const fits = (rows: number, steps: number): number => {
-      const { sizes } = arrangement(manifest, plan, rows, steps);
-      return sizes.findIndex((size, a) => plan.arenas[a] !== 'constants' && 4 * size > this.machine.mostBytes);
-    };
-    let capacity = longest;
-    while (!whole && capacity > UNIT && fits(1, capacity) >= 0) capacity = Math.max(UNIT, Math.floor(capacity / 2 / UNIT) * UNIT);
-    const tight = fits(1, capacity);
-    if (tight >= 0) throw gpuFailure(5502, { name: largestIn(manifest, plan, tight), bytes: 4 * (arrangement(manifest, plan, 1, capacity).sizes[tight] as number) });
-    // As many rows as one dispatch should take; at least one.
-    let rows = Math.min(job.batch, 65535, Math.max(1, Math.floor(this.#work / Math.max(1, plan.work) / Math.min(capacity, UNIT))));
-    while (rows > 1 && fits(rows, capacity) >= 0) rows = Math.floor(rows / 2);
-    return { rows, capacity };
-  }
-  #tile(frame: Frame<B>, left: number): number {
-    if (this.#of.manifest.notStreamable !== undefined || left <= UNIT) return Math.min(left, frame.capacity);
-    const steps = Math.floor(this.#work / Math.max(1, this.#of.plan.work) / frame.batch / UNIT) * UNIT;
-    return Math.min(left, Math.max(UNIT, steps), frame.capacity < UNIT ? frame.capacity : Math.floor(frame.capacity / UNIT) * UNIT);
-  }
   #learn(rows: number, ms: number): void {
     const rate = (rows * this.#of.plan.work) / Math.max(1, ms);
     this.#work = Math.min(this.#work * 4, Math.max(FIRST_WORK / 16, rate * TILE_MS));

@@ -58,3 +58,5 @@ export interface GpuPass {
 /** GPUBufferUsage and GPUMapMode, whose names are globals of the browser only. */
 export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
 export const MAP_READ = 1;
+/** Groups in one row of a dispatch, whose dimensions may have 65,535; the kernels unfold it (targets/wgsl/print.ts). */
+export const FOLD = 32768;

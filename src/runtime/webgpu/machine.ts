@@ -5,10 +5,8 @@ import { gpuFailure } from '../gpu/errors.js';
 import type { Frame } from '../gpu/frame.js';
 import type { Command, Equipment, KernelLaunch, Machine } from '../gpu/machine.js';
 import type { Connection } from './connection.js';
-import { MAP_READ, usage, type GpuBuffer, type GpuEncoder, type GpuPass, type GpuPipeline } from './gpu.js';
+import { FOLD, MAP_READ, usage, type GpuBuffer, type GpuEncoder, type GpuPass, type GpuPipeline } from './gpu.js';
 
-/** Groups in one row of a dispatch; the kernels unfold it (targets/wgsl/print.ts). */
-const FOLD = 32768;
 /** Uniform blocks are bound at multiples of this. */
 const ALIGN = 256;
 const HEAD = 5;

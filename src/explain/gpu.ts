@@ -1,0 +1,157 @@
+/**
+ * What a run and a push cost on a machine with threads, kernel by kernel and in sum: data, which the command line prints.
+ *
+ * `moved` counts each element of a buffer that a launch reads or writes once: no kernel of this stage can move less. `asked` counts what all
+ * its threads load and store, before any cache and before loads of one element by neighbouring threads become one.
+ */
+import type { WebgpuModule } from '../compile.js';
+import type { Kernel } from '../ir/kernel.js';
+import type { Phase, Stage } from '../ir/stages.js';
+import { arrangement, groupsOf } from '../runtime/gpu/arrangement.js';
+import { FIRST_WORK, slicesThatFit, tileSteps } from '../runtime/gpu/slices.js';
+import { FOLD } from '../runtime/webgpu/gpu.js';
+import type { BufferSpec, GpuPlan } from '../runtime/manifest.js';
+import { countKernel } from './count.js';
+import { domainText } from './explain.js';
+
+export interface Cost {
+  readonly dispatches: number;
+  /** Bytes. */
+  readonly moved: number;
+  readonly asked: number;
+  /** Of the group's own memory, bytes. */
+  readonly shared: number;
+  readonly barriers: number;
+  readonly arithmetic: number;
+  readonly exponentials: number;
+}
+export interface KernelReport {
+  readonly name: string;
+  /** Its name in the module: kernels that do the same to other buffers share one. */
+  readonly entry: string;
+  readonly stage?: string;
+  readonly anchor?: Stage['anchor'];
+  readonly domain?: string;
+  readonly strategy?: string;
+  readonly why?: string;
+  readonly phase: Exclude<Phase, 'load'>;
+  /** Groups of the first tile's dispatch, by x, y, z; not launched: 0. */
+  readonly grid: readonly [x: number, y: number, z: number];
+  readonly workgroup: number;
+  /** Bytes. */
+  readonly workgroupMemory: number;
+  /** Of one run, all of its tiles together. */
+  readonly run: Cost;
+  /** Of a push of one step, after the first. */
+  readonly push: Cost;
+}
+export interface GpuExplanation {
+  readonly model: string;
+  readonly batch: number;
+  readonly length: number;
+  /** A run as the runtime cuts it before it knows how fast the device is: rows of the batch, and steps of each tile. */
+  readonly slices: readonly { readonly rows: number; readonly tiles: readonly number[] }[];
+  readonly stages: number;
+  readonly pipelines: number;
+  readonly wgslBytes: number;
+  readonly memory: { readonly rows: number; readonly carry: number; readonly constants: number };
+  /** Bytes that the host writes and reads in a run, and in a push with its copy of the state. */
+  readonly host: { readonly run: number; readonly push: number };
+  readonly kernels: readonly KernelReport[];
+  readonly run: Cost;
+  /** Absent where the model can't be streamed. */
+  readonly push?: Cost;
+}
+
+const NOTHING: Cost = { dispatches: 0, moved: 0, asked: 0, shared: 0, barriers: 0, arithmetic: 0, exponentials: 0 };
+/** Bytes of one binding: every adapter grants them. */
+const MOST_BYTES = 128 * 2 ** 20;
+
+export function explainGpu(module: WebgpuModule, sizes: { readonly batch: number; readonly length: number }): GpuExplanation {
+  const { manifest, schedule, graph } = module;
+  const plan = manifest.gpu as GpuPlan;
+  const { rows, capacity } = slicesThatFit({ manifest, plan }, MOST_BYTES, FIRST_WORK, sizes.batch, sizes.length);
+  const slices = Array.from({ length: Math.ceil(sizes.batch / rows) }, (_, k) => {
+    const count = Math.min(rows, sizes.batch - k * rows);
+    const tiles: number[] = [];
+    for (let left = sizes.length; left > 0; left -= tiles.at(-1) as number) tiles.push(tileSteps({ manifest, plan }, FIRST_WORK, count, capacity, left));
+    return { rows: count, tiles };
+  });
+  const stageOf = new Map([...schedule.kernelsOf].flatMap(([stage, kernels]) => kernels.map((k) => [k.name, stage] as const)));
+  const byName = new Map(module.kernels.map((k) => [k.name, k]));
+  const count = memoised((kernel, batch, steps) => costOf(kernel, module, batch, steps));
+  const kernels = (['begin', 'step', 'finish'] as const).flatMap((phase) => manifest[phase].flatMap((l): KernelReport[] => {
+    const kernel = l.kind === 'kernel' ? byName.get(l.entry) : undefined;
+    if (!kernel?.grid) return [];
+    const stage = stageOf.get(kernel.name);
+    const run = slices.flatMap((s) => (phase === 'step' ? s.tiles : [(phase === 'begin' ? s.tiles[0] : s.tiles.at(-1)) as number]).map((steps) => count(kernel, s.rows, steps)));
+    const first = slices[0] as (typeof slices)[number];
+    return [{
+      name: kernel.name, entry: plan.entries[kernel.name]?.entry ?? kernel.name, phase,
+      ...(stage ? { stage: stage.name, anchor: stage.anchor, domain: domainText(stage), ...(stage.strategy ? { strategy: stage.strategy.name, why: stage.strategy.why } : {}) } : {}),
+      grid: dispatchOf(kernel, first.rows, first.tiles[0] as number), workgroup: kernel.grid.threads, workgroupMemory: groupBytes(kernel),
+      run: sum(run), push: phase === 'begin' ? NOTHING : count(kernel, sizes.batch, 1),
+    }];
+  }));
+  const arranged = arrangement(manifest, plan, (slices[0] as (typeof slices)[number]).rows, Math.min(capacity, sizes.length));
+  const bytes = (kinds: readonly GpuPlan['arenas'][number][]): number => plan.arenas.reduce((n, a, k) => n + (kinds.includes(a) ? 4 * (arranged.sizes[k] as number) * (a === 'past' ? 2 : 1) : 0), 0);
+  return {
+    model: manifest.model, ...sizes, slices, stages: graph.stages.filter((s) => s.phase !== 'load').length,
+    pipelines: new Set(kernels.map((k) => k.entry)).size, wgslBytes: new TextEncoder().encode(module.wgsl).length,
+    memory: { rows: bytes(['rows']), carry: bytes(['carry', 'past']), constants: bytes(['constants']) },
+    host: { run: hostBytes(module, sizes.batch, sizes.length, false), push: hostBytes(module, sizes.batch, 1, true) },
+    kernels, run: sum(kernels.map((k) => k.run)), ...(manifest.notStreamable === undefined ? { push: sum(kernels.map((k) => k.push)) } : {}),
+  };
+}
+function sum(costs: readonly Cost[]): Cost {
+  return costs.reduce((a, b) => ({
+    dispatches: a.dispatches + b.dispatches, moved: a.moved + b.moved, asked: a.asked + b.asked, shared: a.shared + b.shared,
+    barriers: a.barriers + b.barriers, arithmetic: a.arithmetic + b.arithmetic, exponentials: a.exponentials + b.exponentials,
+  }), NOTHING);
+}
+function memoised(count: (kernel: Kernel, batch: number, steps: number) => Cost): typeof count {
+  const known = new Map<string, Cost>();
+  return (kernel, batch, steps) => {
+    const key = `${kernel.name} ${batch} ${steps}`;
+    const cost = known.get(key) ?? count(kernel, batch, steps);
+    known.set(key, cost);
+    return cost;
+  };
+}
+
+function costOf(kernel: Kernel, { schedule }: WebgpuModule, batch: number, steps: number): Cost {
+  if (groups(kernel, batch, steps) === 0) return NOTHING;
+  const counts = countKernel(kernel, { batch, steps }, 1);
+  const spaces = new Map((kernel.memories ?? []).map((m) => [m.name, m.space]));
+  const inSpace = (space: 'thread' | 'group' | undefined): number =>
+    4 * [counts.loads, counts.stores].flatMap((of) => [...of]).reduce((n, [buffer, elements]) => n + (spaces.get(buffer) === space ? elements : 0), 0);
+  const specs = new Map(schedule.buffers.map((b) => [b.name, b]));
+  const moved = kernel.parameters.reduce((n, p) => {
+    const spec = p.kind === 'buffer' ? specs.get(p.name) : undefined;
+    return n + (spec && p.kind === 'buffer' ? elementsOf(spec, batch, steps) * 4 * (p.access === 'read-write' ? 2 : 1) : 0);
+  }, 0);
+  return { dispatches: 1, moved, asked: inSpace(undefined), shared: inSpace('group'), barriers: counts.barriers, arithmetic: counts.arithmetic, exponentials: counts.exponentials };
+}
+function elementsOf(b: BufferSpec, batch: number, steps: number): number {
+  switch (b.kind) {
+    case 'rows': return b.row * batch * steps;
+    case 'batch': case 'carry': return b.row * batch;
+    case 'chunks': return b.row * batch * Math.ceil(steps / b.steps);
+    case 'constant': case 'load': return b.size;
+  }
+}
+const groups = ({ grid }: Kernel, batch: number, steps: number): number => groupsOf(grid ? { grid: { ...grid.groups, batches: grid.batches } } : {}, batch, steps);
+function dispatchOf(kernel: Kernel, batch: number, steps: number): KernelReport['grid'] {
+  const all = groups(kernel, batch, steps);
+  return [Math.min(all, FOLD), Math.ceil(all / FOLD), kernel.grid?.batches === 'B' ? batch : 1];
+}
+/** A reduction over a group's threads has memory of its own (targets/wgsl/index.ts). */
+function groupBytes(kernel: Kernel): number {
+  const lanes = kernel.grid?.lanes ?? 1;
+  return (kernel.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + (lanes > 1 ? 4 * lanes : 0);
+}
+function hostBytes({ manifest }: WebgpuModule, batch: number, steps: number, state: boolean): number {
+  const of = (tensors: typeof manifest.inputs): number => [...new Set(tensors.map((t) => t.place.buffer))].reduce((n, id) => n + 4 * elementsOf(manifest.buffers[id] as BufferSpec, batch, steps), 0);
+  const kept = manifest.buffers.reduce((n, b) => n + (b.kind === 'carry' ? 4 * b.row * batch : 0), 0);
+  return of(manifest.inputs) + of(manifest.outputs) + (state ? kept : 0);
+}
