@@ -17,7 +17,7 @@ function compiled(text: string, strategy: Chosen = 'auto'): WebgpuModule {
   if (!module?.webgpu) throw new Error(diagnostics.map((d) => d.text).join('\n'));
   return module.webgpu;
 }
-const costs = (text: string, length: number, batch = 1): { run: Cost; push: Cost | undefined } => explainGpu(compiled(text), { batch, length });
+const costs = (text: string, length: number, batch = 1): { run: Cost; push?: Cost } => explainGpu(compiled(text), { batch, length });
 const bytes = (elements: number): number => 4 * elements;
 
 describe('the cost of a kernel', () => {
