@@ -19,8 +19,8 @@ export interface Disagreement {
 }
 export const TOLERANCE = 1e-5;
 
-export function compileText(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto', webgpu = false): ReturnType<typeof compile> {
-  return compile('spec.ssm', { std, read: (p) => (p === 'spec.ssm' ? text : undefined) }, { specHash: '', strategy, webgpu });
+export function compileText(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto', also: boolean | { readonly cuda: true } = false): ReturnType<typeof compile> {
+  return compile('spec.ssm', { std, read: (p) => (p === 'spec.ssm' ? text : undefined) }, { specHash: '', strategy, ...(typeof also === 'boolean' ? { webgpu: also } : also) });
 }
 export function randomInputs(program: Program, batch: number, steps: number, seed: number): Map<string, Doubles> {
   const random = new Random(seed, 'inputs');
