@@ -11,12 +11,13 @@ import { helpText, parseCommand, type Command } from './command.js';
 import { compileCommand } from './compile.js';
 import { explainCommand } from './explain.js';
 import { formatCommand } from './format.js';
+import { importCommand } from './import.js';
 import { InputFault, UsageError, type Io } from './io.js';
 import { runCommand } from './run.js';
 import { verifyCommand } from './verify.js';
 import { weightsCommand } from './weights.js';
 
-const commands: readonly Command[] = [compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, benchCommand];
+const commands: readonly Command[] = [compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, importCommand, benchCommand];
 
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;

@@ -34,11 +34,11 @@ function stem(file: SafetensorsFile, name: string): string | undefined {
   return file.has(name) ? name : file.has(`input.${name}`) ? `input.${name}` : undefined;
 }
 /** What of the file doesn't fit the model, in words; none if all does. */
-export function weightProblems(file: SafetensorsFile, manifest: Manifest): { readonly missing: readonly WeightSpec[]; readonly wrong: readonly (WeightSpec & { readonly got: readonly number[] })[] } {
+export function weightProblems<W extends Pick<WeightSpec, 'name' | 'shape'>>(file: SafetensorsFile, { weights }: { readonly weights: readonly W[] }): { readonly missing: readonly W[]; readonly wrong: readonly (W & { readonly got: readonly number[] })[] } {
   const squeeze = (s: readonly number[]): string => s.filter((n) => n !== 1).join('×');
   return {
-    missing: manifest.weights.filter((w) => !file.has(w.name)),
-    wrong: manifest.weights.flatMap((w) => {
+    missing: weights.filter((w) => !file.has(w.name)),
+    wrong: weights.flatMap((w) => {
       const got = file.has(w.name) ? file.tensor(w.name).shape : w.shape;
       return squeeze(got) === squeeze(w.shape) ? [] : [{ ...w, got }];
     }),
