@@ -118,6 +118,7 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   if (!program || diagnostics.hasErrors) return { diagnostics: diagnostics.list, builder };
   const stability = stabilityReport(program, builder, diagnostics, options.weights, { deny: options.denyUnstable ?? false });
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
+  verifyProgram(program);
   options.onPass?.('check', 'the program as it is meant', program);
   const running = withoutInitialisers(program, builder);
   const source = simplify.run(running, builder);

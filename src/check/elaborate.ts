@@ -395,12 +395,17 @@ export class Elaborator {
     const before = { current: this.#current, place: this.#place };
     this.#current = { name: (this.definitions[id] as Definition).name, span: p.equation.span };
     this.#place = p.place;
+    const outer = this.#meanwhile;
+    const read = this.#meanwhile = [] as DefinitionId[];
     let body = this.#x.of(p.equation.value, p.scope, p.env);
     if (body?.type === 'complex' && (this.definitions[id] as Definition).type !== 'complex') {
-      // It may have read itself as real: read again, knowing better.
+      // It may have been read as real, by itself or by what it needs: these are read again, knowing better.
       this.#replace(id, { type: 'complex' });
+      for (const x of read) if (!this.#broken.has(x)) (this.#pending.get(x) as Pending).state = 'waiting';
       body = this.#x.of(p.equation.value, p.scope, p.env);
     }
+    outer?.push(id, ...read);
+    this.#meanwhile = outer;
     this.#current = before.current;
     this.#place = before.place;
     p.state = 'done';
@@ -414,6 +419,8 @@ export class Elaborator {
     this.#replace(id, { type: body.type, body });
   }
   readonly #usedNames = new Set<string>();
+  /** What has been read while the equation at hand was. */
+  #meanwhile: DefinitionId[] | undefined;
   #replace(id: DefinitionId, change: { type?: Type; body?: Expr; fact?: Fact }): void {
     this.definitions[id] = { ...(this.definitions[id] as Definition), ...change } as Definition;
   }

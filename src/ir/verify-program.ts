@@ -21,6 +21,7 @@ function verifyExpr(p: Program, owner: Definition, root: Expr, own: ReadonlySet<
       const d = p.definitions[e.def];
       if (!d) throw new Error(`${owner.name} reads definition ${e.def}, which is not there`);
       if (d.indices.length !== e.at.length || d.time !== (e.time !== undefined)) throw new Error(`${owner.name} reads ${d.name} with ${e.at.length} indices`);
+      if (d.type !== e.type) throw new Error(`${owner.name} reads ${d.name} as ${e.type}, but it is ${d.type}`);
       for (const a of [...e.at, ...(e.time ? [e.time] : [])]) for (const t of a.terms) known(t.index);
     }
     const inner = e.kind === 'reduce' && e.over !== 'time' ? new Set([...bound, e.over]) : bound;

@@ -75,6 +75,19 @@ output d[t] = 2 - 3 - x[t] / 2 / 4 * 3`), line);
     near(out('c'), x.map((v) => Math.min(Math.max(Math.floor(v), -1), Math.ceil(v)) + (v !== 2 ? (v <= -0.75 ? 10 : 20) : 30)));
     near(out('d'), x.map((v) => 2 - 3 - (v / 8) * 3));
   });
+  it('are complex where a state that they read turns out to be', () => {
+    const out = run(spec('complex by the state', `input x[t]
+last[t] = h[t-1]
+low[t] = re(complex(0.5, 1) * last[t])
+state h[t] = complex(0.6, 0.5) * last[t] + low[t] + x[t]
+output y[t] = re(h[t]) + 2 * im(last[t])`), line);
+    let [re, im] = [0, 0];
+    near(out('y'), x.map((v) => {
+      const before = im;
+      [re, im] = [0.6 * re - 0.5 * im + 0.5 * re - im + v, 0.5 * re + 0.6 * im];
+      return re + 2 * before;
+    }));
+  });
   it('are complex where they must be', () => {
     const out = run(spec('complex', `input x[t]
 z[t] = complex(x[t], 0.5)
