@@ -9,15 +9,17 @@ import { benchCommand } from './bench.js';
 import { checkCommand } from './check.js';
 import { helpText, parseCommand, type Command } from './command.js';
 import { compileCommand } from './compile.js';
+import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { formatCommand } from './format.js';
 import { importCommand } from './import.js';
+import { initCommand } from './init.js';
 import { InputFault, UsageError, type Io } from './io.js';
 import { runCommand } from './run.js';
 import { verifyCommand } from './verify.js';
 import { weightsCommand } from './weights.js';
 
-const commands: readonly Command[] = [compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, importCommand, benchCommand];
+const commands: readonly Command[] = [initCommand, compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, importCommand, benchCommand, doctorCommand];
 
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;

@@ -1,12 +1,11 @@
 /** The package as npm packs it, in an empty directory: the README's snippets, in order, as they stand there. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installPacked, root } from './packed.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'ssmc-package-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -17,25 +16,11 @@ const node = (args: readonly string[]): { status: number | null; out: string } =
   return { status: r.status, out: r.stdout + r.stderr };
 };
 
+let installed: ReturnType<typeof installPacked>;
+
 describe('the packed package', () => {
   beforeAll(() => {
-    const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as { filename: string }[];
-    const installed = join(folder, 'node_modules', 'ssmc');
-    mkdirSync(installed, { recursive: true });
-    execFileSync('tar', ['-xzf', join(folder, packed?.filename ?? ''), '-C', installed, '--strip-components=1']);
-    // Its dependencies and theirs, and nothing else: what is missing from package.json is missing here.
-    const link = (name: string): void => {
-      const from = join(root, 'node_modules', name);
-      const to = join(folder, 'node_modules', name);
-      mkdirSync(join(to, '..'), { recursive: true });
-      try {
-        symlinkSync(from, to);
-      } catch {
-        return;
-      }
-      for (const next of Object.keys((JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as { dependencies?: object }).dependencies ?? {})) link(next);
-    };
-    for (const name of Object.keys((JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { dependencies?: object }).dependencies ?? {})) link(name);
+    installed = installPacked(folder);
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
     writeFileSync(join(folder, 'mex.ssm'), block('', 'model Mex'));
   });
@@ -60,10 +45,10 @@ describe('the packed package', () => {
     expect(node([join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', '--types', '', 'use.ts'])).toEqual({ status: 0, out: '' });
   });
   it('brings no tests, no examples and no path of the machine that packed it', () => {
-    const files = execFileSync('tar', ['-tzf', join(folder, `ssmc-${(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version}.tgz`)], { encoding: 'utf8' }).trim().split('\n');
-    expect(files.filter((f) => /\/(test|examples|node_modules)\//.test(f))).toEqual([]);
+    const { files } = installed;
+    expect(files.filter((f) => /(^|\/)(test|examples|node_modules)\//.test(f))).toEqual([]);
     for (const f of files.filter((name) => /\.(js|ts|json|ssm|md)$/.test(name))) {
-      const text = readFileSync(join(folder, 'node_modules', 'ssmc', f.replace(/^package\//, '')), 'utf8');
+      const text = readFileSync(join(folder, 'node_modules', 'ssmc', f), 'utf8');
       expect([f, text.includes(root)]).toEqual([f, false]);
     }
   });
