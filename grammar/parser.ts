@@ -543,7 +543,7 @@ class SpecParser extends EmbeddedActionsParser {
       return;
     }
     const opened = (this.#open.pop() as Opened).token;
-    this.#fault('SSM1004', this.LA(1), { want: label(type), open: quote(opened.image), line: opened.startLine ?? 1 });
+    this.#fault('SSM1004', this.LA(1), { want: label(type), open: quote(opened.image), line: opened.startLine ?? 1, after: this.#of(this.LA(0)).end });
     const other = [RParen, RBracket].find((t) => tokenMatcher(this.LA(1), t));
     // A bracket of the wrong kind was meant as this one, unless an outer bracket waits for it.
     if (other !== undefined && !this.#open.some((o) => o.close === other)) this.SKIP_TOKEN();

@@ -10,21 +10,26 @@ import type { Code } from '../diagnostics/messages.js';
 import { Builder } from '../ir/builder.js';
 import { Elaborator } from './elaborate.js';
 import type { LoadedFile } from './files.js';
+import type { Sightings } from './scope.js';
 
 const whateverTheSizes: ReadonlySet<Code> = new Set<Code>([
   'SSM2001', 'SSM2002', 'SSM2007', 'SSM2009', 'SSM2013', 'SSM2015', 'SSM2017', 'SSM2020', 'SSM2021', 'SSM2023', 'SSM2025', 'SSM2026', 'SSM2027', 'SSM2032',
   'SSM2034', 'SSM2035', 'SSM2042',
 ]);
 
-export function checkBlocks(file: LoadedFile, diagnostics: Diagnostics): void {
+export function checkBlocks(file: LoadedFile, diagnostics: Diagnostics): Sightings[] {
+  const seen: Sightings[] = [];
   for (const block of file.file.declarations) {
     if (block.kind !== 'block' || block.broken) continue;
     for (const choices of choicesOf(block)) {
       const found = new Collector();
-      new Elaborator(new Builder(), found).block(block, file, choices);
+      const work = new Elaborator(new Builder(), found);
+      work.block(block, file, choices);
+      seen.push({ list: work.sightings, definitions: work.definitions, madeUp: true });
       for (const d of found.list) if (d.severity === 'error' && holds(d, block)) diagnostics.add(d);
     }
   }
+  return seen;
 }
 /** The defaults, and each other choice of each option. */
 function choicesOf(block: Declaration): ReadonlyMap<string, string>[] {

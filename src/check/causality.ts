@@ -46,7 +46,7 @@ function checkGroup(group: readonly DefinitionId[], def: (id: DefinitionId) => D
   const span = def(group[0] as DefinitionId).span;
   if (past && future) diagnostics.error('SSM3104', span, { names });
   const states = group.map(def).filter((d) => d.kind === 'equation' && d.state);
-  if ((past || future) && states.length === 0) diagnostics.error('SSM3102', span, { names });
+  if ((past || future) && states.length === 0) diagnostics.error('SSM3102', span, { names, mark: def(group[0] as DefinitionId).kind === 'equation' });
   if (!future) return;
   for (const d of states) if (d.kind === 'equation' && d.state) defs[d.id] = { ...d, state: { ...d.state, direction: 'backward' } };
 }

@@ -10,7 +10,7 @@ import { chosenArm, Expressions, functionNames, parts, type Env, type MatrixOp }
 import { broadcast, interchangeable, withSizes } from './broadcast.js';
 import type { LoadedFile } from './files.js';
 import { nearest, snakeCase } from './names.js';
-import { Scope, type Entity } from './scope.js';
+import { Scope, type Entity, type Sighting } from './scope.js';
 import { constantValue } from './sizes.js';
 
 type Array_ = Extract<Entity, { kind: 'array' }>;
@@ -41,6 +41,8 @@ interface Pending {
 }
 
 const MAX_ELEMENTS = 2147483647;
+/** Definitions before a body is repeated again: a count mistyped must not take the memory of the machine. */
+const MAX_DEFINITIONS = 50000;
 /** A size with many divisors. */
 const madeUp = 12;
 
@@ -49,6 +51,7 @@ export class Elaborator {
   readonly inputs: Port[] = [];
   readonly outputs: Port[] = [];
   readonly params: ParamInfo[] = [];
+  readonly sightings: Sighting[] = [];
   readonly renames: { readonly from: string; readonly to: string; readonly span: Span }[] = [];
   readonly #b: Builder;
   readonly #diagnostics: Diagnostics;
@@ -80,6 +83,7 @@ export class Elaborator {
       if (p.kind === 'argument') this.#diagnostics.error('SSM2017', p.span, { what: 'a model takes inputs by `input` statements; only blocks take arrays' });
       else this.#option(p, undefined, scope, scope, declaration.name.text);
     }
+    this.#seenParameters(declaration, scope, []);
     const before = this.#outputsOf(declaration.body, scope, place, true);
     this.finish();
     if (before.length === 0 && declaration.broken === undefined) this.#diagnostics.error('SSM2028', declaration.name.span, { model: declaration.name.text });
@@ -96,6 +100,7 @@ export class Elaborator {
         scope.names.set(p.name.text, value === undefined ? { kind: 'broken' } : { kind: 'number', value });
       }
     }
+    this.#seenParameters(declaration, scope, []);
     const outputs = this.#outputsOf(declaration.body, scope, { file, path: [], stack: [declaration] }, false);
     this.finish();
     this.initials();
@@ -138,7 +143,22 @@ export class Elaborator {
   #forward(body: readonly Statement[], scope: Scope): void {
     for (const s of body) if (s.kind === 'equation' && s.indices && !scope.forward.has(s.name.text)) scope.forward.set(s.name.text, s);
   }
+  #seen(name: { readonly text: string; readonly span: Span }, scope: Scope, path: readonly string[]): void {
+    const entity = scope.names.get(name.text);
+    if (entity) this.sightings.push({ span: name.span, entity, path });
+  }
+  #seenParameters(declaration: Declaration, scope: Scope, path: readonly string[]): void {
+    for (const p of declaration.parameters) {
+      this.#seen(p.name, scope, path);
+      if (p.kind === 'argument') for (const i of p.indices) this.#seen({ text: i.name, span: i.span }, scope, path);
+    }
+  }
   #statement(s: Statement, scope: Scope, place: Place, outputs: { name: string; entity: Entity; span: Span }[]): void {
+    this.#read(s, scope, place, outputs);
+    if ('name' in s && s.name && s.kind !== 'repeat' && s.kind !== 'initial') this.#seen(s.name, scope, place.path);
+    if (s.kind === 'input') for (const i of s.indices) this.#seen({ text: i.name, span: i.span }, scope, place.path);
+  }
+  #read(s: Statement, scope: Scope, place: Place, outputs: { name: string; entity: Entity; span: Span }[]): void {
     this.#place = place;
     switch (s.kind) {
       case 'axis': this.#axis(s, scope); return;
@@ -212,6 +232,10 @@ export class Elaborator {
     const count = this.#size(s.count, 'repeat', scope);
     if (count === undefined) return;
     for (let k = 0; k < count; k++) {
+      if (this.definitions.length > MAX_DEFINITIONS) {
+        this.#diagnostics.error('SSM1010', s.count.span, { limit: MAX_DEFINITIONS, what: `definitions, after ${k} of ${count} repetitions` });
+        return;
+      }
       const path = s.name ? [...place.path, s.name.text, `${k}`] : [...place.path, `${k}`];
       for (const inner of s.body) if (inner.kind === 'equation' && inner.indices) scope.forward.set(inner.name.text, inner);
       for (const inner of s.body) this.#statement(inner, scope, { ...place, path }, outputs);
@@ -324,7 +348,7 @@ export class Elaborator {
         const forwarded = outer.names.get(text);
         outer.used.add(text);
         const chosen = choices.includes(text) ? text : forwarded?.kind === 'choice' ? forwarded.value : '';
-        if (!choices.includes(chosen)) this.#diagnostics.error('SSM2014', given.span, { name, got: text === '' ? 'that' : `\`${text}\``, want: choices.map((c) => `\`${c}\``).join(', ') });
+        if (!choices.includes(chosen)) this.#diagnostics.error('SSM2014', given.span, { name, got: text === '' ? 'that' : `\`${text}\``, want: choices.map((c) => `\`${c}\``).join(', '), near: nearest(text, choices) });
         else value = chosen;
       }
       scope.names.set(name, { kind: 'choice', value, choices });
@@ -509,6 +533,7 @@ export class Elaborator {
     const own = new Scope();
     const path = this.#instancePath(e, name, place);
     if (!this.#bindArguments(e, block, scope, own, place, path)) return { kind: 'broken' };
+    this.#seenParameters(block, own, path);
     const outputs = this.#outputsOf(block.body, own, { file: home, path, stack: [...place.stack, block] }, false);
     this.#place = place;
     if (outputs.length !== 1) {

@@ -9,44 +9,53 @@ import { Elaborator, type ParamInfo } from './elaborate.js';
 import { checkInitialisers } from './initialisers.js';
 import { Loader, type SourceHost } from './files.js';
 import { nearest } from './names.js';
+import type { Sightings } from './scope.js';
 
 export type { SourceHost } from './files.js';
+export type { Entity, Sighting, Sightings } from './scope.js';
 
 export interface CheckOptions {
   /** Which model, where the file has several. */
   readonly model?: string;
 }
+export interface Checked {
+  readonly program: Program | undefined;
+  readonly files: readonly SourceFile[];
+  /** What names mean, also where there are mistakes: the model's body first, then blocks by themselves. */
+  readonly seen: readonly Sightings[];
+}
 /** All mistakes of all files are reported in one run; the program is absent if there is one. */
-export function check(entry: string, host: SourceHost, builder: Builder, diagnostics: Diagnostics, options: CheckOptions = {}): { program: Program | undefined; files: readonly SourceFile[] } {
+export function check(entry: string, host: SourceHost, builder: Builder, diagnostics: Diagnostics, options: CheckOptions = {}): Checked {
   const loader = new Loader(host, diagnostics);
   const top: Span = { file: entry, start: 0, end: 0 };
   const text = host.read(entry);
   if (text === undefined) {
     diagnostics.error('SSM2003', top, { path: entry });
-    return { program: undefined, files: [] };
+    return { program: undefined, files: [], seen: [] };
   }
   const loaded = loader.load(entry, text);
-  for (const own of loader.loaded) if (!host.std.has(own.file.path)) checkBlocks(own, diagnostics);
+  const blocks = loader.loaded.flatMap((own) => (host.std.has(own.file.path) ? [] : checkBlocks(own, diagnostics)));
   const models = loaded.file.declarations.filter((d) => d.kind === 'model');
   const model = options.model === undefined ? models[0] : models.find((m) => m.name.text === options.model);
   if (!model || (models.length > 1 && options.model === undefined)) {
     if (!diagnostics.hasErrors) diagnostics.error('SSM2029', top, { what: modelMessage(models.map((m) => m.name.text), options.model) });
-    return { program: undefined, files: loader.files };
+    return { program: undefined, files: loader.files, seen: blocks };
   }
   const work = new Elaborator(builder, diagnostics);
   work.model(model, loaded);
   work.initials();
   namePieces(work, diagnostics);
   const inputs = ports(work, diagnostics);
+  const seen: Sightings[] = [{ list: work.sightings, definitions: work.definitions, madeUp: false }, ...blocks];
   const program: Program = {
     name: model.name.text, ...(model.doc === undefined ? {} : { doc: model.doc }),
     definitions: work.definitions, inputs, outputs: work.outputs.map((o) => ({ name: o.name, def: o.def })),
   };
   for (const o of work.outputs) if ((work.definitions[o.def] as Definition).type === 'complex') diagnostics.error('SSM2022', o.span, { what: `output \`${o.name}\``, type: 'a complex number', want: 'real; use re, im or abs' });
-  if (diagnostics.hasErrors) return { program: undefined, files: loader.files };
+  if (diagnostics.hasErrors) return { program: undefined, files: loader.files, seen };
   checkInitialisers(program, diagnostics);
   const checked = checkCausality(program, diagnostics);
-  return { program: diagnostics.hasErrors ? undefined : checked, files: loader.files };
+  return { program: diagnostics.hasErrors ? undefined : checked, files: loader.files, seen };
 }
 function modelMessage(names: readonly string[], wanted: string | undefined): string {
   if (names.length === 0) return 'this file has no model';

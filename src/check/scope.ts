@@ -1,6 +1,6 @@
 /** What names mean inside one body of a block or model. */
-import type { Equation } from '../../grammar/ast.js';
-import type { Axis, DefinitionId } from '../ir/program.js';
+import type { Equation, Span } from '../../grammar/ast.js';
+import type { Axis, Definition, DefinitionId } from '../ir/program.js';
 
 export type Entity =
   | { readonly kind: 'array'; readonly def: DefinitionId; readonly time: boolean; readonly axes: readonly Axis[]; readonly name: string }
@@ -11,6 +11,22 @@ export type Entity =
   | { readonly kind: 'absent' }
   /** Its definition has an error that was reported: what uses it stays silent. */
   | { readonly kind: 'broken' };
+
+/** What a name turned out to mean where it is defined, in one expansion of its body. */
+export interface Sighting {
+  /** Of the name. */
+  readonly span: Span;
+  readonly entity: Entity;
+  /** Of the instance. */
+  readonly path: readonly string[];
+}
+/** All that one reading of a body found, for editors: also where it has mistakes. */
+export interface Sightings {
+  readonly list: readonly Sighting[];
+  readonly definitions: readonly Definition[];
+  /** A block by itself: sizes are no one's. */
+  readonly madeUp: boolean;
+}
 
 export class Scope {
   readonly names: Map<string, Entity>;

@@ -1,3 +1,4 @@
+import { fixOf } from './fixes.js';
 import { messages, type Code, type MessageArguments } from './messages.js';
 
 export interface Span {
@@ -36,7 +37,8 @@ export class Diagnostics {
   }
   #add<C extends Code>(severity: Diagnostic['severity'], code: C, span: Span, args: MessageArguments<C>, notes: readonly Note[], fix?: Fix): void {
     const text = (messages[code] as (a: MessageArguments<C>) => string)(args);
-    this.add({ code, severity, text, span, notes, ...(fix ? { fix } : {}) });
+    const mend = fix ?? fixOf(code, span, args);
+    this.add({ code, severity, text, span, notes, ...(mend ? { fix: mend } : {}) });
   }
   /** Once, however often it is found. */
   add(diagnostic: Diagnostic): void {

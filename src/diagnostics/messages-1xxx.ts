@@ -3,7 +3,8 @@ export const syntaxMessages = {
   SSM1001: (a: { want: string; got: string }) => `expected ${a.want}, got ${a.got}`,
   SSM1002: (a: { text: string }) => `${a.text} has no meaning in a specification`,
   SSM1003: (a: { got: string }) => `expected an expression, got ${a.got}`,
-  SSM1004: (a: { want: string; open: string; line: number }) => `expected ${a.want}, which closes the ${a.open} of line ${a.line}`,
+  /** `after`: the end of what stands before the place. */
+  SSM1004: (a: { want: string; open: string; line: number; after?: number }) => `expected ${a.want}, which closes the ${a.open} of line ${a.line}`,
   SSM1005: (a: { got: string }) => `${a.got} closes nothing`,
   SSM1006: (a: { want: string; got: string }) => `expected ${a.want}, got ${a.got}`,
   SSM1007: (a: { text: string }) => `${a.text} isn't a number: write digits, a point between digits and an exponent, such as 16, 0.001 or 1e-5`,
