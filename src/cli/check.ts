@@ -3,7 +3,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { compile } from '../compile.js';
 import { deny, help, json, model, weights, type Arguments, type Command } from './command.js';
 import { InputFault, openSpec, reportWith, UsageError, type Io, type Opened } from './io.js';
-import { stabilityJson, stabilityText } from './stability.js';
+import { stabilityJson, stabilityText } from '../explain/stability.js';
 import { demandWeights, openTensors, weightIntervals } from './tensors.js';
 
 export const checkCommand: Command = {

@@ -9,7 +9,7 @@ import { build } from './build.js';
 import { help, json, model, strategy, weights, type Command } from './command.js';
 import { explanationText, gpuText } from './explain-text.js';
 import { UsageError } from './io.js';
-import { stabilityJson, stabilityText } from './stability.js';
+import { stabilityJson, stabilityText } from '../explain/stability.js';
 
 export const explainCommand: Command = {
   name: 'explain', usage: 'explain SPEC',

@@ -55,20 +55,19 @@ export interface Opened {
   readonly hash: () => string;
   readonly source: (file: string) => string | undefined;
 }
-/**
- * Opens a spec. Its project's root, above which imports may not climb, is the nearest folder with a package.json or .git, else the
- * spec's own.
- */
+/** The root of a spec's project, above which imports may not climb: the nearest folder with a package.json or .git, else the spec's own. */
+export function projectRoot(spec: string): string {
+  for (let at = dirname(spec); ; at = dirname(at)) {
+    if (existsSync(join(at, 'package.json')) || existsSync(join(at, '.git'))) return at;
+    if (dirname(at) === at) return dirname(spec);
+  }
+}
 export function openSpec(path: string, io: Io): Opened {
   const full = resolve(io.cwd, path);
   const found = statSync(full, { throwIfNoEntry: false });
   if (!found) throw new InputFault(`can't find \`${path}\``);
   if (found.isDirectory()) throw new InputFault(`\`${path}\` is a folder, not a spec`);
-  let root = dirname(full);
-  for (let at = root; ; at = dirname(at)) {
-    if (existsSync(join(at, 'package.json')) || existsSync(join(at, '.git'))) { root = at; break; }
-    if (dirname(at) === at) break;
-  }
+  const root = projectRoot(full);
   const texts = new Map<string, string>();
   const touched = new Set([full]);
   const read = (file: string): string | undefined => {

@@ -15,11 +15,12 @@ import { formatCommand } from './format.js';
 import { importCommand } from './import.js';
 import { initCommand } from './init.js';
 import { InputFault, UsageError, type Io } from './io.js';
+import { lspCommand } from './lsp.js';
 import { runCommand } from './run.js';
 import { verifyCommand } from './verify.js';
 import { weightsCommand } from './weights.js';
 
-const commands: readonly Command[] = [initCommand, compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, importCommand, benchCommand, doctorCommand];
+const commands: readonly Command[] = [initCommand, compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, importCommand, benchCommand, doctorCommand, lspCommand];
 
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;

@@ -36,9 +36,11 @@ const rules: readonly { readonly of: string; readonly may: readonly string[]; re
   { of: 'targets', may: ['src/ir', 'src/runtime'], types: ['src/passes/schedule/threads/machine.ts'] },
   { of: 'src/runtime', may: [] },
   { of: 'src/bindings', may: ['ts-morph', 'src/runtime'] },
+  { of: 'src/language-service', may: ['grammar', 'src/ir', 'src/check', 'src/passes', 'src/diagnostics', 'src/explain', 'src/compile.ts'] },
+  { of: 'src/lsp', may: ['grammar', 'src/diagnostics', 'src/language-service', 'src/cli/io.ts', 'src/version.ts', 'vscode-languageserver/node', 'node:fs', 'node:path', 'node:url'] },
   { of: 'src/explain', may: ['src/ir', 'src/passes', 'src/runtime'], types: ['src/compile.ts'] },
 ];
-const core = ['grammar', 'src/ir', 'src/diagnostics', 'src/interpreter', 'src/check', 'src/passes', 'src/explain', 'src/compile.ts', 'src/index.ts', 'targets'];
+const core = ['grammar', 'src/ir', 'src/diagnostics', 'src/interpreter', 'src/check', 'src/passes', 'src/explain', 'src/language-service', 'src/compile.ts', 'src/index.ts', 'targets'];
 
 describe('imports', () => {
   it('are found', () => {
@@ -53,6 +55,11 @@ describe('imports', () => {
   it('of the core touch neither node nor ts-morph', () => {
     const wrong = edges.filter((e) => under(e.from, core) && (e.to.startsWith('node:') || e.to === 'ts-morph'));
     expect(wrong.map((e) => `${e.from} imports ${e.to}`)).toEqual([]);
+  });
+  it('of vscode-languageserver stand in src/lsp alone, which is loaded when it is asked for', () => {
+    expect(edges.filter((e) => e.to.startsWith('vscode-') && !under(e.from, ['src/lsp']))).toEqual([]);
+    const readers = edges.filter((e) => under(e.to, ['src/lsp']) && !under(e.from, ['src/lsp']));
+    expect(readers.map((e) => `${e.from} imports ${e.to}`)).toEqual(['src/cli/lsp.ts imports src/lsp/server.ts']);
   });
   it('of ts-morph stand in src/bindings alone', () => {
     expect(edges.filter((e) => e.to === 'ts-morph' && !under(e.from, ['src/bindings']))).toEqual([]);
