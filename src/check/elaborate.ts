@@ -42,7 +42,7 @@ interface Pending {
 
 const MAX_ELEMENTS = 2147483647;
 /** Definitions before a body is repeated again: a count mistyped must not take the memory of the machine. */
-const MAX_DEFINITIONS = 50000;
+const MAX_DEFINITIONS = 20000;
 /** A size with many divisors. */
 const madeUp = 12;
 
@@ -239,6 +239,8 @@ export class Elaborator {
       const path = s.name ? [...place.path, s.name.text, `${k}`] : [...place.path, `${k}`];
       for (const inner of s.body) if (inner.kind === 'equation' && inner.indices) scope.forward.set(inner.name.text, inner);
       for (const inner of s.body) this.#statement(inner, scope, { ...place, path }, outputs);
+      // Long chains are read as they grow: reading one from its end would recurse as deep as it is long.
+      if (k % 32 === 31) this.finish();
     }
   }
 

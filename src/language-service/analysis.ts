@@ -75,11 +75,12 @@ export class Analyses {
     for (const m of models) for (const d of (m.model === undefined ? undefined : this.compiled(path, m.model))?.diagnostics ?? []) all.add(d);
     return all.list;
   }
-  /** The analyses that hold something of a file, its own first, then those that were asked for last. */
-  around(path: string): readonly Analysis[] {
-    const own = this.#project.isLibrary(path) ? [] : [this.of(path)];
-    const others = [...this.#checked.keys()].filter((p) => p !== path && this.#project.text(p) !== undefined).toReversed().map((p) => this.of(p));
-    return [...own, ...others.filter((a) => a.models.some((m) => m.files.includes(path)))];
+  /** The analyses that hold something of a file: that of the file from which it is asked for first, its own, then those that were asked for last. */
+  around(path: string, near = path): readonly Analysis[] {
+    const first = [...new Set([near, path])].filter((p) => !this.#project.isLibrary(p));
+    const own = first.map((p) => this.of(p));
+    const others = [...this.#checked.keys()].filter((p) => !first.includes(p) && this.#project.text(p) !== undefined).toReversed().map((p) => this.of(p));
+    return [...own, ...others].filter((a) => a.path === path || a.models.some((m) => m.files.includes(path)));
   }
 
   #check(path: string, host: SourceHost): Analysis {

@@ -54,7 +54,7 @@ class Completer {
     switch (s.kind) {
       case 'nothing': case 'new-name': return [];
       case 'path': return this.#paths();
-      case 'import': return this.#importable(s.from);
+      case 'import': return this.#importable(s.from, s.taken);
       case 'declaration': return keywords(fileKeywords);
       case 'statement': return [...keywords(statementKeywords), ...this.#symbols(['equation', 'argument', 'input', 'state', 'output', 'param'])];
       case 'member': return [...this.#members(s.of), ...this.#dotted(s.of)];
@@ -119,8 +119,8 @@ class Completer {
   #library(): Declaration[] {
     return this.#project.isLibrary(this.#file.path) ? [] : [...this.#project.host.std.keys()].flatMap((p) => this.#project.file(p)?.declarations ?? []).filter((d) => d.kind === 'block');
   }
-  #importable(from: string | undefined): Item[] {
-    const taken = this.#file.imports.flatMap((i) => i.names.map((n) => n.text));
+  #importable(from: string | undefined, own: readonly string[]): Item[] {
+    const taken = [...own, ...this.#file.imports.flatMap((i) => i.names.map((n) => n.text))];
     const path = from === undefined || from === 'std' ? undefined : resolveImport(this.#file.path, from);
     const found = path === undefined ? this.#library() : (this.#project.file(path)?.declarations ?? []).filter((d) => d.kind === 'block');
     return found.filter((d) => !taken.includes(d.name.text)).map((d) => ({ label: d.name.text, kind: 'block', rank: 0, ...(d.doc ? { text: d.doc } : {}) }));

@@ -15,10 +15,10 @@ export interface Fact {
   readonly madeUp: boolean;
 }
 
-/** Of the name at `offset` of a file, from the first analysis that knows it; those with true sizes where there are some. */
-export function factsAt(analyses: Analyses, path: string, offset: number): readonly Fact[] {
+/** Of the name at `offset` of a file, from the first analysis that knows it, `near` first; those with true sizes where there are some. */
+export function factsAt(analyses: Analyses, path: string, offset: number, near = path): readonly Fact[] {
   let alone: readonly Fact[] = [];
-  for (const analysis of analyses.around(path)) {
+  for (const analysis of analyses.around(path, near)) {
     const all = analysis.models.flatMap((model) => factsOf(analysis, model, path, offset));
     const real = all.filter((f) => !f.madeUp);
     if (real.length > 0) return real;

@@ -30,7 +30,7 @@ export function hoverAt(project: Project, analyses: Analyses, path: string, offs
 function symbolText(project: Project, analyses: Analyses, here: Occurrence): string {
   const { symbol } = here;
   const sites = definingOccurrences(project, here);
-  const facts = sites.flatMap((s) => factsAt(analyses, s.span.file, s.span.start));
+  const facts = sites.flatMap((s) => factsAt(analyses, s.span.file, s.span.start, here.span.file));
   const doc = sites.map((s) => s.defines?.doc).find((d) => d !== undefined);
   const notes = (lines: readonly string[]): string => [...lines, ...(doc === undefined ? [] : [doc])].filter((l) => l !== '').join('\n\n');
   // An input's features may share their name with an equation.

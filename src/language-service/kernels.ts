@@ -17,7 +17,7 @@ export function kernelsAt(project: Project, analyses: Analyses, path: string, of
   const declarations = project.file(home)?.declarations ?? [];
   const d = named?.kind === 'block' ? declarations.find((x) => x.name.text === named.name) : declarations.find((x) => x.span.start <= offset && offset <= x.span.end);
   if (!d) return 'the cursor is in no block or model';
-  for (const analysis of analyses.around(path)) for (const m of analysis.models) {
+  for (const analysis of analyses.around(home, path)) for (const m of analysis.models) {
     if (d.kind === 'model' && (m.model !== d.name.text || analysis.path !== home)) continue;
     const module = analyses.compiled(analysis.path, m.model)?.module;
     if (!module) continue;

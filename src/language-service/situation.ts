@@ -8,7 +8,7 @@ export type Situation =
   /** Inside the string of an import. */
   | { readonly kind: 'path' }
   /** Among the names of an import, from where if it says so. */
-  | { readonly kind: 'import'; readonly from?: string }
+  | { readonly kind: 'import'; readonly from?: string; readonly taken: readonly string[] }
   | { readonly kind: 'declaration' }
   | { readonly kind: 'statement' }
   /** After `m.`, of a name that may be a modalities axis. */
@@ -87,7 +87,7 @@ function situation(before: readonly Token[], open: readonly number[], after: rea
   const owner = at === undefined ? undefined : before[at - 1];
   if (previous && isKeyword(previous)) {
     switch (previous.image) {
-      case 'import': return importing(after);
+      case 'import': return importing([], after);
       case 'match': return { kind: 'subject' };
       case 'as': case 'block': case 'model': case 'axis': case 'modalities': case 'input': case 'param': case 'state': case 'output': return { kind: 'new-name' };
       case 'initial': case 'fact': case 'repeat': case 'in': return { kind: 'expression' };
@@ -96,18 +96,19 @@ function situation(before: readonly Token[], open: readonly number[], after: rea
   }
   if (!opener || at === undefined) {
     const line = before.findLastIndex((t) => isKeyword(t) && openingKeywords.has(t.image));
-    return before[line]?.image === 'import' && previous?.tokenType === Comma ? importing(after) : { kind: 'declaration' };
+    return before[line]?.image === 'import' && previous?.tokenType === Comma ? importing(before.slice(line + 1), after) : { kind: 'declaration' };
   }
   const inside = before.slice(at + 1);
   if (opener.tokenType === LBracket) return owner && isName(owner) ? { kind: 'index', array: owner.image, at: commas(inside), definition: isDefinition(before, at - 1) } : { kind: 'expression' };
   if (opener.tokenType === LParen) return inParentheses(owner, inside, before[at - 2]);
   return inBraces(before, at, inside);
 }
-function importing(after: readonly Token[]): Situation {
+function importing(names: readonly Token[], after: readonly Token[]): Situation {
   const from = after.findIndex((t) => t.image === 'from');
   const next = after.findIndex((t) => isKeyword(t) && openingKeywords.has(t.image));
   const path = from >= 0 && (next < 0 || from < next) ? after[from + 1] : undefined;
-  return { kind: 'import', ...(path?.tokenType === Str ? { from: path.image.replaceAll('"', '') } : {}) };
+  const taken = [...names, ...after.slice(0, Math.max(0, from))].filter(isName).map((t) => t.image);
+  return { kind: 'import', taken, ...(path?.tokenType === Str ? { from: path.image.replaceAll('"', '') } : {}) };
 }
 /** A left side, a parameter of a block, an input: its indices are names of axes. */
 function isDefinition(before: readonly Token[], owner: number): boolean {
