@@ -39,6 +39,7 @@ const complexFunctions: ReadonlySet<string> = new Set(['exp', 'expm1', 'abs', 'r
 const random: ReadonlySet<string> = new Set<Draw['kind']>(['uniform', 'loguniform', 'normal']);
 const reductions: ReadonlySet<string> = new Set(['sum', 'mean', 'max', 'min', 'last']);
 export const functionNames: readonly string[] = [...unary, 'min', 'max', 'where', 'complex', 'size', 'inverse_softplus'];
+export const reductionNames: readonly string[] = [...reductions, 'softmax', ...matrixOps];
 
 export class Expressions {
   readonly #b: Builder;
@@ -338,7 +339,7 @@ export class Expressions {
     const op = e.op.text;
     if (matrixOps.has(op)) return this.#ofMatrix(e, op as MatrixOp, scope, env);
     if (!reductions.has(op) && op !== 'softmax') {
-      this.#diagnostics.error('SSM2020', e.op.span, { name: op, near: nearest(op, [...reductions, 'softmax', ...matrixOps]) });
+      this.#diagnostics.error('SSM2020', e.op.span, { name: op, near: nearest(op, reductionNames) });
       return undefined;
     }
     const rest = (k: number, at: Env): Expr | undefined => {

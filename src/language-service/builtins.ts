@@ -16,6 +16,7 @@ export const functions = table([
   ['sigmoid', 'sigmoid(x)', '1 / (1 + e⁻ˣ).'],
   ['silu', 'silu(x)', 'x · sigmoid(x).'],
   ['softplus', 'softplus(x)', 'log(1 + eˣ), exact for small results.'],
+  ['inverse_softplus', 'inverse_softplus(y)', 'What softplus maps to y.'],
   ['relu', 'relu(x)', 'max(x, 0).'],
   ['gelu', 'gelu(x)', 'x · Φ(x), in the exact form with erf.'],
   ['tanh', 'tanh(x)', 'The hyperbolic tangent.'],
@@ -41,12 +42,13 @@ export const reductions = table([
   ['last', 'last(i: ...)', 'The last member of an axis, or the last step.'],
   ['softmax', 'softmax(i: ...)', 'exp(x) normalised along an axis; still indexed by it.'],
   ['inverse', 'inverse(n, k: ...)', 'An element of the inverse of a matrix that is known when weights are bound.'],
+  ['eigenvalues', 'eigenvalues(n, k: ...)', 'Those of a Hermitian matrix, ascending; in initialisers.'],
+  ['eigenvectors', 'eigenvectors(n, k: ...)', 'Element n of the k-th unit eigenvector of a Hermitian matrix; in initialisers.'],
 ]);
 export const initialisers = table([
   ['uniform', 'uniform(a, b)', 'Draws from a to b.'],
   ['loguniform', 'loguniform(a, b)', 'Draws whose logarithm is uniform.'],
   ['normal', 'normal(mean, deviation)', 'Normal draws.'],
-  ['inverse_softplus', 'inverse_softplus(...)', 'What softplus maps to the argument.'],
 ]);
 export const constants = table([
   ['t', 't', 'The step of the sequence; `x[t-1]` reads the step before. What lies outside the sequence is 0.'],

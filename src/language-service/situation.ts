@@ -1,5 +1,6 @@
 /** Where the cursor stands, by the tokens before it: what may come next. Works on text that does not parse. */
 import { Bar, Colon, Comma, Equals, LBrace, LBracket, LParen, Match, RBrace, RBracket, RParen, openingKeywords, StatementStart, Str } from '../../grammar/tokens.js';
+import { functions, reductions } from './builtins.js';
 import { endOf, isKeyword, isName, tokensOf, type Token } from './words.js';
 
 export type Situation =
@@ -136,7 +137,8 @@ function inParentheses(owner: Token | undefined, inside: readonly Token[], head:
   const last = own.at(-1);
   if (head && ['block', 'model'].includes(head.image)) return last?.tokenType === Equals || last?.tokenType === Bar ? { kind: 'expression' } : { kind: 'new-name' };
   const colon = own.some((t) => t.tokenType === Colon);
-  if (['sum', 'mean', 'max', 'min', 'last', 'softmax', 'inverse'].includes(owner.image)) return colon || own.some((t) => t.tokenType !== Comma && !isName(t)) ? { kind: 'expression' } : { kind: 'binder' };
+  // `max` and `min` are functions of two numbers too.
+  if (reductions.has(owner.image) && !functions.has(owner.image)) return colon || own.some((t) => t.tokenType !== Comma && !isName(t)) ? { kind: 'expression' } : { kind: 'binder' };
   if (last?.tokenType === Equals) return { kind: 'value', callee: owner.image, name: own.at(-2)?.image ?? '' };
   if (last === undefined || last.tokenType === Comma) return { kind: 'argument', callee: owner.image, given: own.flatMap((t, k) => (own[k + 1]?.tokenType === Equals ? [t.image] : [])) };
   return { kind: 'expression' };

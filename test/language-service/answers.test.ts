@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { format } from '../../grammar/formatter.js';
-import { functionNames } from '../../src/check/expressions.js';
+import { functionNames, reductionNames } from '../../src/check/expressions.js';
 import { check } from '../../src/check/index.js';
 import { Diagnostics } from '../../src/diagnostics/diagnostic.js';
 import { Builder } from '../../src/ir/builder.js';
-import { functions } from '../../src/language-service/builtins.js';
+import { functions, reductions } from '../../src/language-service/builtins.js';
 import { applyEdits } from '../../src/language-service/index.js';
 import { std } from '../random/agree.js';
 import { model, place } from './service.js';
@@ -67,6 +67,7 @@ describe('hover', () => {
   });
   it('knows every function of the checker', () => {
     expect([...functions.keys()].toSorted()).toEqual([...functionNames].toSorted());
+    expect([...reductions.keys()].toSorted()).toEqual([...reductionNames].toSorted());
   });
 });
 
