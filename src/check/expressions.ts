@@ -45,6 +45,7 @@ export class Expressions {
   readonly #b: Builder;
   readonly #diagnostics: Diagnostics;
   readonly #defs: Definitions;
+  readonly #memberAxes = new Map<Axis, readonly Axis[]>();
   constructor(b: Builder, diagnostics: Diagnostics, defs: Definitions) {
     this.#b = b;
     this.#diagnostics = diagnostics;
@@ -168,7 +169,13 @@ export class Expressions {
       this.#diagnostics.error('SSM2011', e.span, { index: `\`${text(e)}\``, name: array, axis: axis.name });
       return undefined;
     }
-    if (axis.ragged) return this.#ragged(e, axis, array, plain, axes, before) ? a : undefined;
+    let { size } = axis;
+    if (axis.ragged) {
+      const governor = before[axes.indexOf(axis.ragged.over)];
+      // At one member its features are as many as it has; at an index they go with that index.
+      if (governor?.terms.length !== 0) return this.#ragged(e, axis, array, plain, governor) ? a : undefined;
+      size = axis.ragged.sizes[governor.constant] ?? 0;
+    }
     let low = a.constant;
     let high = a.constant;
     for (const t of a.terms) {
@@ -176,16 +183,14 @@ export class Expressions {
       low += Math.min(0, span);
       high += Math.max(0, span);
     }
-    if (low < 0 || high >= axis.size) {
-      this.#diagnostics.error('SSM2008', e.span, { index: `\`${text(e)}\``, low, high, name: array, size: axis.size });
+    if (low < 0 || high >= size) {
+      this.#diagnostics.error('SSM2008', e.span, { index: `\`${text(e)}\``, low, high, name: array, size });
       return undefined;
     }
     return a;
   }
-  #ragged(e: Syntax, axis: Axis, array: string, plain: Index | undefined, axes: readonly Axis[], before: readonly Affine[]): boolean {
-    const over = (axis.ragged as NonNullable<Axis['ragged']>).over;
-    const p = axes.indexOf(over);
-    const governor = before[p];
+  #ragged(e: Syntax, axis: Axis, array: string, plain: Index | undefined, governor: Affine | undefined): boolean {
+    const { over } = axis.ragged as NonNullable<Axis['ragged']>;
     const same = plain?.axis === axis && governor?.terms.length === 1 && plain.governor === governor.terms[0]?.index;
     if (!same) this.#diagnostics.error('SSM2012', e.span, { name: array, index: axis.name, over: over.name });
     return same;
@@ -375,7 +380,7 @@ export class Expressions {
   #binderAxis(binder: ReductionExpr['binders'][number], body: Syntax, scope: Scope): Axis | undefined {
     const declared = scope.names.get((binder.over ?? binder.name).text);
     scope.used.add((binder.over ?? binder.name).text);
-    if (declared?.kind === 'axis') return declared.axis;
+    if (declared?.kind === 'axis') return (declared.axis.ragged && this.#axisOfUse(binder.name.text, body, scope)) ?? declared.axis;
     if (binder.over) {
       this.#diagnostics.error('SSM2042', binder.over.span, { name: binder.over.text });
       return undefined;
@@ -392,7 +397,7 @@ export class Expressions {
         const given = e.indices.filter((i) => !(i.kind === 'name' && !i.indices && scope.names.get(i.name.text)?.kind === 'absent'));
         const p = given.findIndex((i) => i.kind === 'name' && !i.indices && i.name.text === name);
         const axis = array.axes[p - (array.time ? 1 : 0)];
-        if (p >= 0 && axis) return axis;
+        if (p >= 0 && axis) return this.#ofMember(axis, array.axes, given.slice(array.time ? 1 : 0), scope) ?? axis;
       }
     }
     for (const kid of parts(e)) {
@@ -400,6 +405,16 @@ export class Expressions {
       if (found) return found;
     }
     return undefined;
+  }
+  /** A ragged axis where its modality is one member: as many features as this has. */
+  #ofMember(axis: Axis, axes: readonly Axis[], at: readonly Syntax[], scope: Scope): Axis | undefined {
+    const { ragged } = axis;
+    const position = ragged && at[axes.indexOf(ragged.over)];
+    const member = position?.kind === 'name' && !position.indices ? this.#member(position, scope) : undefined;
+    if (!ragged || !member) return undefined;
+    const known = this.#memberAxes.get(axis) ?? ragged.sizes.map((size, k) => ({ name: `${axis.name}.${ragged.over.labels?.[k] ?? k}`, size }));
+    this.#memberAxes.set(axis, known);
+    return known[member.value];
   }
   /** exp(e − max) / Σ exp(e − max), the maximum and the sum as definitions of their own. */
   #softmax(body: Expr, over: Index | 'time', span: Span, env: Env): Expr {

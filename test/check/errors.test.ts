@@ -28,6 +28,7 @@ const cases: readonly (readonly [code: string, spec: string, at: string, message
   ['SSM2006', 'import Linar from "std"\nmodel M { }', 'Linar', 'did you mean `Linear`'],
   ['SSM2007', model('output y[t, c] = x[t]'), 'x[t]', 'read with 1 index'],
   ['SSM2008', model('output y[t, c] = x[t, c + 1]'), 'c + 1', 'runs from 1 to 4'],
+  ['SSM2008', 'model M {\n modalities m = a[1], b[2]\n axis g = 2\n input x[t, m, f]\n output y[t, g] = x[t, m.a, g]\n}', 'g', 'from 0 to 1, but that axis of `x` has 1 members'],
   ['SSM2009', model('axis d = 4\n output y[t, c] = x[t, d]'), 'd', 'neither on the left'],
   ['SSM2010', model('output y[t, c] = x[t, c * c]'), 'c * c', 'not an index'],
   ['SSM2011', 'model M {\n modalities m = a, b\n axis c = 2\n input x[t, m, c]\n output y[t, c] = x[t, c, c]\n}', 'c', 'has modalities'],
