@@ -70,7 +70,7 @@ function failed(error: unknown, command: Command | undefined, io: Io, json: bool
 const isSystemError = (error: unknown): error is Error => error instanceof Error && 'syscall' in error && 'code' in error;
 
 function overview(): string {
-  return ['ssmc: a compiler for state-space models', '', ...commands.map((c) => `  ${c.usage.padEnd(52)} ${c.help.split('.')[0] ?? ''}`), '', 'ssmc COMMAND --help says more.', ''].join('\n');
+  return ['ssmc: a compiler for state-space models', '', ...commands.map((c) => `  ${c.usage.padEnd(52)} ${c.help.split(/\.(?:\s|$)/)[0] ?? ''}`), '', 'ssmc COMMAND --help says more.', ''].join('\n');
 }
 
 function isMain(): boolean {
