@@ -2,8 +2,10 @@
 export interface Threads {
   /** Threads of a group at most. */
   readonly perGroup: number;
-  /** Bytes of memory that a group shares. */
+  /** Bytes of memory that a group may share. */
   readonly shared: number;
+  /** Bytes of it that a group takes unless it needs more: what it costs to have them, against the barriers that they save. */
+  readonly sharedWorth: number;
   /** Threads that have to run at once to fill the machine. */
   readonly toFill: number;
   /** Copies of a loop's body that are worth their compile time. */

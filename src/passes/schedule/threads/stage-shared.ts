@@ -90,8 +90,9 @@ class Plan {
       slices.push({ family, low: span.low, width: span.high - span.low + 1, position: width });
       width += span.high - span.low + 1;
     }
-    // Half of the group's memory, so that two groups can be on a core.
-    const steps = Math.min(MOST_STEPS, 2 ** Math.floor(Math.log2(Math.floor(this.#machine.shared / 8 / Math.max(1, width)))));
+    const within = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.floor(bytes / 4 / Math.max(1, width))));
+    // More than its worth only for two steps at once; at most half, so that two groups can be on a core.
+    const steps = Math.min(MOST_STEPS, Math.max(within(this.#machine.sharedWorth), Math.min(2, within(this.#machine.shared / 2))));
     if (width < 4 || !(steps >= 2)) return undefined;
     return { loop: this.#tiled(slices, width, steps), size: steps * width };
   }

@@ -65,7 +65,8 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   const threads = { rows: 8, columns: 8 };
   const each = { rows: Math.max(1, Math.min(ROWS, Math.floor(REGISTERS / COLUMNS / sums.length))), columns: COLUMNS };
   const perMember = sums.reduce((n, s) => n + s.rowLeaves.length * (threads.rows * each.rows + 1) + s.columnLeaves.length * threads.columns * COLUMNS, 0);
-  const depth = [16, 8, 4].find((d) => d * perMember * 4 <= machine.shared);
+  const bytes = (d: number): number => 4 * d * perMember;
+  const depth = [16, 8].find((d) => bytes(d) <= machine.sharedWorth) ?? (bytes(4) <= machine.shared ? 4 : undefined);
   if (depth === undefined) return undefined;
   return { lane, outer: order.filter((i) => i !== lane), size, sums, threads, each, depth };
 }
@@ -159,7 +160,7 @@ class Tile {
       for (const [leaf, memory] of rowMemory) this.#bring(leaf, memory, base, k0, 'row');
       for (const [leaf, memory] of columnMemory) this.#bring(leaf, memory, base, k0, 'column');
       w.barrier();
-      w.loop('kk', int(0), imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
+      w.loop('kk', int(0), size % depth === 0 ? int(depth) : imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
         const load = (memory: string, at: Int): Value => w.let({ kind: 'load', buffer: memory, at, access: 'uniform' });
         const rowValue = (leaf: Expr, i: number): Value => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#tileRows + 1), imul(this.#ly, each.rows), int(i)));
         const columnValue = (leaf: Expr, j: number): Value => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#lx, int(j * this.#t.threads.columns)));
