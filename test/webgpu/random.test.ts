@@ -37,6 +37,6 @@ describe.skipIf(missing !== undefined)(`random programs, seeds ${seed} to ${seed
     it(`seeds ${from} to ${Math.min(from + share, seed + count) - 1}`, () => check(from, Math.min(from + share, seed + count), 'auto'), 1_200_000);
   }
   // The sizes of random programs are those for which chunks are chosen: each strategy is asked for, too.
-  const some = Math.min(count, 60);
+  const some = Math.ceil(count / 5);
   for (const strategy of ['chunked', 'serial'] as const) it(`${strategy}, seeds ${seed} to ${seed + some - 1}`, () => check(seed, seed + some, strategy), 1_200_000);
 });
