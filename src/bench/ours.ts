@@ -49,7 +49,7 @@ export async function inMemory(module: CompiledModule, weights: Weights, inputs:
   engine.enter(me, 1, steps);
   const pass = (ins: readonly Bound[], outs: readonly Bound[]): void => {
     engine.begin([], rows);
-    engine.step({ inputs: ins, outputs: outs, rows, time: steps, at: 0, steps, t0: 0, lengths });
+    engine.step({ inputs: ins, outputs: outs, rows, time: steps, at: 0, steps, t0: 0, part: 0, lengths });
   };
   pass(bound, []);
   return {

@@ -84,5 +84,5 @@ export const json: Option = { type: 'boolean', help: 'machine-readable, on stand
 export const weights: Option = { type: 'string', value: 'FILE', help: 'safetensors file of the parameters: sharpens the stability bounds' };
 export const help: Option = { type: 'boolean', short: 'h', help: 'this text' };
 export const model: Option = { type: 'string', value: 'NAME', help: 'which model, where the file has several' };
-export const strategy: Option = { type: 'string', value: 'NAME', help: 'auto (default), serial, chunked or step', choices: ['auto', 'serial', 'chunked', 'step'] };
+export const strategy: Option = { type: 'string', value: 'NAME', help: 'auto (default), serial, chunked, convolution or step', choices: ['auto', 'serial', 'chunked', 'convolution', 'step'] };
 export const deny: Option = { type: 'string', value: 'unstable', help: 'make a recurrence that may grow an error', choices: ['unstable'] };

@@ -68,7 +68,7 @@ class Counter {
   }
   run(): Counts {
     const { batch, steps } = this.#sizes;
-    const env = new Map([['$B', batch], ['$T', steps], ['$R', batch * steps], ['$t0', 0]].map(([k, v]) => [k as string, point(v as number)]));
+    const env = new Map([['$B', batch], ['$T', steps], ['$R', batch * steps], ['$t0', 0], ['$part', 0]].map(([k, v]) => [k as string, point(v as number)]));
     const { grid, body } = this.#kernel;
     if (grid) this.#grid(grid, body, env);
     else this.#list(body, env, 1);

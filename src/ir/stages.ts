@@ -29,7 +29,36 @@ export interface Accumulator {
 
 /** load: once, float64. begin: at the start of a sequence. step: per tile of steps. finish: when the answer is wanted. */
 export type Phase = 'load' | 'begin' | 'step' | 'finish';
-export type Strategy = 'serial' | 'chunked' | 'step';
+export type Strategy = 'serial' | 'chunked' | 'convolution' | 'step';
+
+/** A definition, and the index that each of its own stands for. */
+export interface Placed {
+  readonly def: DefinitionId;
+  readonly at: readonly Index[];
+}
+/** A load-time coefficient between a row and a column: slots of the state vector, signals, readouts. */
+export interface Coefficient extends Placed {
+  readonly row: number;
+  readonly column: number;
+}
+/**
+ * A recurrence as a convolution: v_t = T·v_{t−1} + b·x_t, r_t = c·v_{t−1} + d·x_t, over a domain of channels. Slots are parts of the state
+ * vector v that lie along `elementwise` and mix along axes of their own, named `mixing` as rows of T and `columns` as columns.
+ */
+export interface Convolved {
+  /** Steps of the sequence, from its first, that the kernels are made for. */
+  readonly length: number;
+  readonly domain: readonly Index[];
+  readonly elementwise: readonly Index[];
+  readonly slots: readonly { readonly mixing: readonly Index[]; readonly columns: readonly Index[] }[];
+  /** x and r, each over indices of its own and the domain's. */
+  readonly sources: readonly (Placed & { readonly own: readonly Index[] })[];
+  readonly readouts: readonly (Placed & { readonly own: readonly Index[] })[];
+  readonly transition: readonly Coefficient[];
+  readonly drive: readonly Coefficient[];
+  readonly readout: readonly Coefficient[];
+  readonly through: readonly Coefficient[];
+}
 
 export interface Stage {
   readonly name: string;
@@ -49,6 +78,10 @@ export interface Stage {
     /** The other ways to run it: whether they are possible, and what speaks against them. */
     readonly weighed?: readonly { readonly name: Strategy; readonly possible: boolean; readonly why: string }[];
   };
+  /** Run as a convolution at the start of a sequence that is given whole; by its states elsewhere. */
+  readonly convolved?: Convolved;
+  /** It serves a convolution: what is run by states doesn't need it. */
+  readonly serves?: 'convolution';
 }
 
 export interface StageGraph {

@@ -3,8 +3,8 @@
  * of states, derived node by node. Definitions of the same step that depend on states are followed; what doesn't depend on them stays
  * a read. Exact: the sum of the terms is the body, up to rounding.
  *
- * It serves the normal form of whole programs (normal-form.ts) and the chunks of a stage (chunk-step.ts), which know their equations in
- * different shapes.
+ * It serves the normal form of whole programs (normal-form.ts), and of a stage its chunks (chunk-step.ts) and its convolution
+ * (convolution/recognise.ts), which know their equations in different shapes.
  */
 import { affineConstant, affineOf, affineSubstitute, children, plainIndex, substitute, visitExpr, type Builder } from '../ir/builder.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../ir/program.js';
@@ -61,6 +61,10 @@ export class AffineMaps {
     const made = member ? this.#expr(member.body) : zero;
     this.#forms.set(id, made);
     return made;
+  }
+  /** The map of an expression over the members, at one step. */
+  ofExpr(e: Expr): Linear | Obstacle {
+    return this.#expr(e);
   }
 
   #expr(e: Expr): Linear | Obstacle {

@@ -13,11 +13,15 @@ import { printExpr } from '../ir/print-program.js';
 import type { Stage, StageGraph, Strategy } from '../ir/stages.js';
 import { chunkStep, type ChunkStep, type NoChunkStep } from './chunk-step.js';
 import type { Recurrences } from './normal-form.js';
+import { applyConvolutions } from './convolution/apply.js';
+import { kernelLength, MIN_LENGTH } from './convolution/length.js';
+import { recognise, type Convolution, type NoConvolution } from './convolution/recognise.js';
 import { CHUNK } from './schedule/limits.js';
 import type { Machine } from './schedule/shape.js';
 
 /** The reason of a strategy that the user forced. */
 export const ASKED = 'asked for';
+const onThreads: NoConvolution = { kind: 'none', why: 'its kernels are made for machines with lanes only' };
 /** Rows of a batch that a machine is to be filled with. */
 const TYPICAL_BATCH = 8;
 type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
@@ -26,25 +30,34 @@ type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
 export function chooseStrategies(
   graph: StageGraph, machine: Machine, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences,
 ): StageGraph {
+  const chosen = new Map<Stage, Convolution>();
   const stages = graph.stages.map((stage): Stage => {
     if (stage.anchor !== 'scan') return stage;
+    const convolution = machine.threads ? onThreads : recognise(stage, graph.program, builder, graph.wholeSequence !== undefined);
     const step = chunkStep(stage, graph.program, builder);
     const named = stage.states[0] && graph.program.definitions[stage.states[0].def];
+    if (named && wanted === 'convolution' && convolution.kind === 'none') diagnostics.error('SSM4103', named.span, { state: named.name, why: convolution.why });
     const affine = step.kind === 'chunk-step' || step.affine;
     if (named && wanted === 'chunked' && step.kind === 'none') diagnostics.error('SSM4101', named.span, { state: named.name, why: step.why });
     const why = step.kind === 'none' && !affine ? ((named && source && reasonOf(named.name, source)) ?? step.why) : '';
     if (named && !affine) diagnostics.warning('SSM3301', named.span, { state: named.name, why });
     const fill = fillOf(stage, machine);
-    const options = weigh(step, affine, why, fill);
+    const options = weigh(step, affine, why, fill, convolution);
     const choose = (name: Strategy, because?: string): Stage => {
       const own = options.find((o) => o.name === name);
       return { ...stage, strategy: { name, why: because ?? own?.why ?? '', weighed: options.filter((o) => o.name !== name) } };
     };
     if (wanted === 'chunked' && step.kind === 'chunk-step') return choose('chunked', ASKED);
     if (wanted === 'step') return choose('step', ASKED);
+    if (wanted === 'convolution' && convolution.kind === 'convolution') {
+      const convolved = choose('convolution', ASKED);
+      chosen.set(convolved, convolution);
+      return convolved;
+    }
     return affine ? choose('serial') : choose('step');
   });
-  return { ...graph, stages };
+  const done = { ...graph, stages };
+  return chosen.size === 0 ? done : applyConvolutions(done, chosen, kernelLength([...chosen]) ?? MIN_LENGTH, builder);
 }
 interface Fill {
   /** What the machine has to do at once, in words. */
@@ -59,10 +72,11 @@ function fillOf(stage: Stage, { threads }: Machine): Fill | undefined {
   const few = 2 * TYPICAL_BATCH * points < threads.toFill;
   return { but: few ? '; on request only: a stream in pieces would not have the bits of the whole' : '', text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
 }
-function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined): Weighed {
+function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined, convolution: Convolution | NoConvolution): Weighed {
   if (!affine) return [
     { name: 'step', possible: true, why: notAffine },
     { name: 'serial', possible: false, why: 'no scan: it is not affine' }, { name: 'chunked', possible: false, why: 'no scan: it is not affine' },
+    { name: 'convolution', possible: false, why: 'it is not affine' },
   ];
   const size = step.kind === 'chunk-step' ? step.components.length : 0;
   const summary = size === 1 ? 'a number' : `a matrix of ${size}×${size}`;
@@ -71,6 +85,7 @@ function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string
     step.kind === 'chunk-step'
       ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: ${fill ? `twice the arithmetic; ${fill.text}${fill.but}` : 'for more threads than channels'}` }
       : { name: 'chunked', possible: false, why: step.why },
+    convolution.kind === 'none' ? { name: 'convolution', possible: false, why: convolution.why } : { name: 'convolution', possible: true, why: 'its transition has no t' },
     { name: 'step', possible: true, why: 'what streaming does; the same order as serial' },
   ];
 }

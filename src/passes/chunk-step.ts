@@ -72,7 +72,7 @@ export function chunkStep(stage: Stage, program: Program, b: Builder): ChunkStep
 }
 
 /** Inner indices along which no element reads another, each with the first state's index of its class. */
-function elementwiseClasses(items: readonly Item[], forms: ReadonlyMap<DefinitionId, Linear>): ReadonlyMap<Index, Index> {
+export function elementwiseClasses(items: readonly Item[], forms: ReadonlyMap<DefinitionId, Linear>): ReadonlyMap<Index, Index> {
   const parent = new Map<Index, Index>();
   const find = (i: Index): Index => { let r = i; while (parent.has(r)) r = parent.get(r) as Index; return r; };
   const mixed = new Set<Index>();

@@ -39,7 +39,7 @@ export interface Engine {
   /** The state before the first step; inputs without time are placed first. */
   readonly begin: (inputs: readonly Bound[], rows: Rows) => void;
   /** One tile: inputs in, kernels, outputs out. Row b of the batch is row `rows.from + b` of the tensors. */
-  readonly step: (tile: Tile & { readonly inputs: readonly Bound[]; readonly outputs: readonly Bound[]; readonly t0: number }) => void;
+  readonly step: (tile: Tile & { readonly inputs: readonly Bound[]; readonly outputs: readonly Bound[]; readonly t0: number; readonly part: number | boolean }) => void;
   /** Outputs without time, as if the sequence ended here. */
   readonly finish: (outputs: readonly Bound[], rows: Rows) => void;
 }
@@ -81,11 +81,11 @@ export function makeEngine(manifest: Manifest, module: WasmModule, constants: Ui
       }
     }
   }
-  function runAll(launches: readonly Launch[], batch: number, steps: number, t0: number): void {
+  function runAll(launches: readonly Launch[], batch: number, steps = 1, tile?: { readonly t0: number; readonly part: number | boolean }): void {
     const { addresses, lengths } = layout;
     for (const l of launches) {
       if (l.kind === 'history') history(l, batch, steps);
-      else if (l.kind === 'kernel') callKernel(l, exports, addresses, { B: batch, T: steps, R: batch * steps, t0, lengths });
+      else if (l.kind === 'kernel') callKernel(l, exports, addresses, { ...tile, B: batch, T: steps, R: batch * steps, lengths } as Readonly<Record<string, number>>);
     }
   }
   /** carry = the last `depth` rows of (carry ++ rows). */
@@ -131,17 +131,17 @@ export function makeEngine(manifest: Manifest, module: WasmModule, constants: Ui
     begin(inputs, rows) {
       kept().fill(0);
       moveAll(false, inputs, rows);
-      runAll(manifest.begin, rows.count, 1, 0);
+      runAll(manifest.begin, rows.count);
     },
     step(tile) {
-      const { rows, at, steps, t0 } = tile;
+      const { rows, at, steps } = tile;
       lengthsOf(rows.count).forEach((_, b, inside) => (inside[b] = Math.max(0, Math.min(steps, (tile.lengths[rows.from + b] as number) - at))));
       moveAll(false, tile.inputs, rows, tile);
-      runAll(manifest.step, rows.count, steps, t0);
+      runAll(manifest.step, rows.count, steps, tile);
       moveAll(true, tile.outputs, rows, tile);
     },
     finish(outputs, rows) {
-      runAll(manifest.finish, rows.count, 1, 0);
+      runAll(manifest.finish, rows.count);
       moveAll(true, outputs, rows);
     },
   };

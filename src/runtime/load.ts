@@ -116,9 +116,10 @@ function pack({ offset, dimensions }: Extract<Launch, { kind: 'pack' }>, from: F
   rest(0, offset, 0);
 }
 
+/** WebAssembly takes a scalar that isn't given as 0, and true as 1. */
 export function callKernel(l: Extract<Launch, { kind: 'kernel' }>, exports: Exports, addresses: readonly number[], scalars: Readonly<Record<string, number>>): void {
   const f = exports[l.entry];
   if (!f) throw failure(5203, { why: `the module has no kernel ${l.entry}` });
-  f(...l.arguments.map((a) => ('buffer' in a ? (addresses[a.buffer] as number) : (scalars[a.scalar] ?? 0))));
+  f(...l.arguments.map((a) => ('buffer' in a ? (addresses[a.buffer] as number) : (scalars[a.scalar] as number))));
 }
 export type { Exports };

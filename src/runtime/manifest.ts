@@ -26,9 +26,10 @@ export type BufferSpec =
 /**
  * An i32 argument of a kernel. A buffer's byte address; `B` batch, `T` steps in this tile, `R` = B·T; `lengths`: address of B i32,
  * the steps of each row inside this tile (0..T); `starts`: address of B i32, 1 where this tile begins the row's sequence (always the
- * same for all rows); `t0`: steps before this tile.
+ * same for all rows); `t0`: steps before this tile; `part`: 0 where this tile is the whole of a run's sequence, 1 where it is the first of
+ * several, 2 for later ones and those of a stream.
  */
-export type LaunchArgument = { readonly buffer: BufferId } | { readonly scalar: 'B' | 'T' | 'R' | 'lengths' | 't0' };
+export type LaunchArgument = { readonly buffer: BufferId } | { readonly scalar: 'B' | 'T' | 'R' | 'lengths' | 't0' | 'part' };
 
 export type Launch =
   | { readonly kind: 'kernel'; readonly entry: string; readonly arguments: readonly LaunchArgument[]; readonly grid?: LaunchGrid }

@@ -28,10 +28,10 @@ const moduleBytes = async (from: ModuleSource): Promise<Uint8Array | WasmModule>
 
 /** Runs and streams, which take turns on the memory. */
 function wasmRunner(manifest: Manifest, { bytes, enter, leave, holds, keep, restore, keptBytes, begin, step, finish }: Engine, relaxed: boolean): Runner {
-  /** Tiles of at most `tile` steps; `t0` came before. */
-  const steps = (job: Job, rows: Rows, tile: number, length: number, t0: number, begun: boolean): void => {
-    if (!begun) begin(job.inputs, rows);
-    for (let at = 0; at < length; at += tile) step({ ...job, rows, at, steps: Math.min(tile, length - at), t0: t0 + at });
+  /** Tiles of at most `tile` steps, of a run or, after what came `before`, of a stream. */
+  const steps = (job: Job, rows: Rows, tile: number, length: number, before?: { readonly steps: number; readonly started: boolean }): void => {
+    if (!before?.started) begin(job.inputs, rows);
+    for (let at = 0; at < length; at += tile) step({ ...job, rows, at, steps: Math.min(tile, length - at), t0: (before?.steps ?? 0) + at, part: before || at ? 2 : length > tile });
     finish(job.outputs, rows);
   };
   return {
@@ -47,7 +47,7 @@ function wasmRunner(manifest: Manifest, { bytes, enter, leave, holds, keep, rest
         const longest = job.lengths.subarray(from, from + count).reduce((a, b) => Math.max(a, b));
         const most = Math.min(longest, tile);
         enter(whole, count, most);
-        steps(job, { from, count }, most, longest, 0, false);
+        steps(job, { from, count }, most, longest);
       }
       leave(whole);
     },
@@ -70,9 +70,9 @@ function wasmRunner(manifest: Manifest, { bytes, enter, leave, holds, keep, rest
           enter(occupant, batch, tile);
           if (away && saved) restore(saved);
           saved = undefined;
-          const begun = self.started;
+          const before = { ...self };
           self.started = true;
-          steps(job, { from: 0, count: batch }, tile, job.time, self.steps, begun);
+          steps(job, { from: 0, count: batch }, tile, job.time, before);
           self.steps += job.time;
         },
         keptBytes: keptBytes(batch),

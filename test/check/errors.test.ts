@@ -105,6 +105,21 @@ describe('errors', () => {
     expect(diagnostics.find((d) => d.code === 'SSM4101')).toMatchObject({ severity: 'error', text: expect.stringContaining("`h` can't be run in chunks") as string });
     expect(module).toBeUndefined();
   });
+  it.each([
+    ['a transition with t', 'a[t, c] = sigmoid(x[t, c])\n state h[t, c] = a[t, c] * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]', "the transition of `h` isn't known at load time: it changes with t or with an input"],
+    ['a transition with an input', 'input w[c]\n state h[t, c] = 0.1 * w[c] * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]', "isn't known at load time"],
+    ['a function of a state inside', 'state h[t, c] = tanh(0.5 * h[t-1, c] + x[t, c])\n output y[t, c] = h[t, c]', 'it is not affine: `tanh` of a state is not affine'],
+    ['a readout with t', 'axis n = 12\n state h[t, c, n] = 0.5 * h[t-1, c, n] + x[t, c]\n output y[t, c] = sum(n: sigmoid(x[t, c] * n) * h[t, c, n])', "more than 8 numbers are read from each channel's states"],
+    ['a signal for each state', 'axis n = 12\n input u[t, n]\n state h[t, c, n] = 0.5 * h[t-1, c, n] + u[t, n] + x[t, c]\n output y[t, c] = sum(n: h[t, c, n])', 'more than 8 signals drive each channel'],
+    ['an initial state', 'initial h[c] = 1\n state h[t, c] = 0.5 * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]', 'it starts from a state of its own'],
+    ['backward in time', 'state h[t, c] = 0.5 * h[t+1, c] + x[t, c]\n output y[t, c] = h[t, c]', 'it runs backward in time'],
+    ['the whole sequence', 'state h[t, c] = 0.5 * h[t-1, c] + x[t+1, c]\n output y[t, c] = h[t, c]', 'the model takes the whole sequence at once'],
+  ])('an error where a convolution is asked for and impossible: %s', (_, lines, why) => {
+    const { diagnostics, module } = compile('spec.ssm', { std, read: () => model(lines) }, { specHash: '', strategy: 'convolution' });
+    expect(diagnostics.find((d) => d.code === 'SSM4103')).toMatchObject({ severity: 'error', text: expect.stringContaining(why) as string });
+    expect(diagnostics.find((d) => d.code === 'SSM4103')?.text).toContain("`h` can't be run as a convolution: ");
+    expect(module).toBeUndefined();
+  });
   it('an error where WebGPU is asked for and its limits are passed, a warning where it may be left out', () => {
     const text = model('axis a = 6000\n axis b = 6000\n param w[a, b] = 0\n u[t, b] = sum(c: x[t, c])\n v[t, a] = sum(b: w[a, b] * u[t, b])\n output y[t, a] = v[t, a]');
     const of = (webgpu: true | 'where-it-fits'): ReturnType<typeof compile> => compile('spec.ssm', { std, read: () => text }, { specHash: '', webgpu });
@@ -178,7 +193,7 @@ ${model(out)}`)).toEqual(['SSM2020 5', 'SSM2001 5', 'SSM2001 8', 'SSM2025 9', 'S
     expect(diagnostics.filter((d) => d.severity === 'error').map((d) => d.code)).toEqual(['SSM2001', 'SSM2007', 'SSM2020']);
   });
   it('has a case for every code', () => {
-    const others = ['SSM2037', 'SSM3201', 'SSM3301', 'SSM4101', 'SSM4201'];
+    const others = ['SSM2037', 'SSM3201', 'SSM3301', 'SSM4101', 'SSM4103', 'SSM4201'];
     const covered = new Set([...cases.map(([c]) => c), ...others]);
     expect(Object.keys(messages).filter((c) => !covered.has(c))).toEqual([]);
   });

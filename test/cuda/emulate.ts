@@ -142,7 +142,7 @@ class Emulation {
       const of = { R: this.#batch * steps, T: steps, B: this.#batch, 1: 1 }[l.grid.of];
       const groups = l.grid.times * Math.ceil((of * l.grid.each) / l.grid.per);
       const { entry, threads = 1 } = plan.entries[l.entry] as GpuPlan['entries'][string];
-      const scalars = { B: this.#batch, T: steps, R: this.#batch * steps, t0: 0, lengths: LENGTHS };
+      const scalars = { B: this.#batch, T: steps, R: this.#batch * steps, t0: 0, part: 2, lengths: LENGTHS };
       this.#script.push({
         launch: this.#prefix + entry, grid: [groups, l.grid.batches === 'B' ? this.#batch : 1], threads,
         arguments: l.arguments.map((a) => ('buffer' in a ? [1, a.buffer] : [a.scalar === 'lengths' ? 1 : 0, scalars[a.scalar]])),

@@ -5,6 +5,7 @@ import { compile, type CompiledModule } from '../../src/compile.js';
 import { initialise } from '../../src/interpreter/initialise.js';
 import { interpret } from '../../src/interpreter/interpret.js';
 import type { Program } from '../../src/ir/program.js';
+import type { Strategy } from '../../src/ir/stages.js';
 import { runModel, normwise, type Doubles } from '../../src/cli/tensors.js';
 import { loadModel } from '../../src/runtime/index.js';
 import { Random } from '../../src/interpreter/random.js';
@@ -19,7 +20,7 @@ export interface Disagreement {
 }
 export const TOLERANCE = 1e-5;
 
-export function compileText(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto', also: boolean | { readonly cuda: true } = false): ReturnType<typeof compile> {
+export function compileText(text: string, strategy: 'auto' | Strategy = 'auto', also: boolean | { readonly cuda: true } = false): ReturnType<typeof compile> {
   return compile('spec.ssm', { std, read: (p) => (p === 'spec.ssm' ? text : undefined) }, { specHash: '', strategy, ...(typeof also === 'boolean' ? { webgpu: also } : also) });
 }
 export function randomInputs(program: Program, batch: number, steps: number, seed: number): Map<string, Doubles> {
@@ -73,12 +74,12 @@ export async function disagreements(text: string, seed: number): Promise<{ found
       if (!(error <= TOLERANCE)) found.push({ strategy, output, error });
     }
   };
-  for (const strategy of ['auto', 'serial', 'chunked', 'step'] as const) {
+  for (const strategy of ['auto', 'serial', 'chunked', 'convolution', 'step'] as const) {
     const module = strategy === 'auto' ? whole : compileText(text, strategy).module;
     if (!module) continue;
     const model = await loadModel(module.manifest, { wasm: module.wasm as Uint8Array }, { weights: Object.fromEntries(weights) });
     compare(strategy, await runModel(model, inputs, lengths));
-    if (strategy === 'auto') compare('tiles of 5', await tiled(module, weights, inputs, lengths));
+    if (strategy === 'auto' || strategy === 'convolution') compare(`${strategy}, tiles of 5`, await tiled(module, weights, inputs, lengths));
   }
   return { found, strategies, worst };
 }

@@ -1,5 +1,6 @@
 /** Small models, compiled, initialised and loaded, for tests of what surrounds the kernels. */
 import type { CompiledModule } from '../../src/compile.js';
+import type { Strategy } from '../../src/ir/stages.js';
 import { initialise } from '../../src/interpreter/initialise.js';
 import { loadModel, type LoadOptions, type Model } from '../../src/runtime/index.js';
 import { compileText } from '../random/agree.js';
@@ -9,7 +10,7 @@ export interface Small {
   readonly model: Model;
   readonly weights: Readonly<Record<string, { readonly data: Float64Array; readonly shape: readonly number[] }>>;
 }
-export async function small(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto', options: LoadOptions = {}): Promise<Small> {
+export async function small(text: string, strategy: 'auto' | Strategy = 'auto', options: LoadOptions = {}): Promise<Small> {
   const { module, program, diagnostics } = compileText(text, strategy);
   if (!module || !program) throw new Error(diagnostics.map((d) => `${d.code} ${d.text}`).join('\n'));
   const weights = Object.fromEntries(initialise(program, 1));

@@ -32,8 +32,13 @@ export function buildManifest(graph: StageGraph, schedule: Schedule, identity: I
   };
 }
 
-/** Whole chunks of a chunked scan, one step for a stepped one, else what fits. It never changes an answer's bits. */
+/**
+ * As many steps as a convolution's kernels, whole chunks of a chunked scan, one step for a stepped one, else what fits. But for a convolution
+ * it never changes an answer's bits.
+ */
 function tileSteps(graph: StageGraph, rowBytes: number): number {
+  const lengths = graph.stages.flatMap((s) => (s.convolved ? [s.convolved.length] : []));
+  if (lengths.length > 0) return Math.min(...lengths);
   const strategies = new Set(graph.stages.map((s) => (s.strategy?.why === ASKED ? s.strategy.name : undefined)));
   if (strategies.has('step')) return 1;
   const unit = strategies.has('chunked') ? CHUNK : 16;

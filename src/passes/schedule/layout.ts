@@ -61,6 +61,7 @@ export class Layout {
   readonly #historyOf = new Map<string, { rows: string; depth: number; def: DefinitionId }>();
   readonly #states = new Map<string, StateStorage>();
   readonly #packed = new Map<string, PackedConstant>();
+  readonly #tables = new Map<string, string>();
   readonly #partOf = new Map<DefinitionId, { stack: DefinitionId; member: number }>();
 
   constructor(graph: StageGraph, lanes: number, phase: ReadonlyMap<DefinitionId, Phase>) {
@@ -173,14 +174,22 @@ export class Layout {
     return this.chunkMemory(`${state.buffer}.${which}`, state);
   }
   /** Memory for each chunk of steps, under a name of its own. */
-  chunkMemory(name: string, shape: Omit<StateStorage, 'buffer'>): StateStorage {
+  chunkMemory(name: string, shape: Omit<StateStorage, 'buffer'>, steps = CHUNK): StateStorage {
     const known = this.#states.get(name);
     if (known) return known;
-    const made = { ...shape, buffer: this.#add({ kind: 'chunks', name, row: shape.row, steps: CHUNK }) };
+    const made = { ...shape, buffer: this.#add({ kind: 'chunks', name, row: shape.row, steps }) };
     this.#states.set(name, made);
     return made;
   }
 
+  /** What load-time kernels lay out themselves: constants of the run, or scratch of their own. */
+  table(name: string, kind: 'constant' | 'load', size: number): string {
+    const known = this.#tables.get(name);
+    if (known !== undefined) return known;
+    const made = this.#add({ kind, name, size });
+    this.#tables.set(name, made);
+    return made;
+  }
   /** A float32 copy of a load-time definition, laid out as its reader goes through it. Equal requests share one. */
   constant(def: DefinitionId, dimensions: readonly PackDimension[], at: PackedConstant['at'], size: number): PackedConstant {
     const key = JSON.stringify([def, dimensions, at]);

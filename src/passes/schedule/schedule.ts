@@ -1,15 +1,20 @@
 /** From stages to kernels, buffers and the order of launches: everything that a target has to emit, and that the runtime has to know. */
 import type { BufferSpec, Launch, LaunchArgument } from '../../runtime/manifest.js';
-import type { Kernel } from '../../ir/kernel.js';
+import type { Cond, Kernel } from '../../ir/kernel.js';
 import type { Definition, DefinitionId } from '../../ir/program.js';
-import type { Phase, Stage, StageGraph } from '../../ir/stages.js';
+import type { Convolved, Phase, Stage, StageGraph } from '../../ir/stages.js';
 import type { Builder } from '../../ir/builder.js';
 import { chunkStep } from '../chunk-step.js';
 import { bindingTimes } from '../binding-times.js';
 import { Signs } from '../sign.js';
 import { boundDecay } from './bound-decay.js';
 import { beginHistoryKernel } from './carry-kernels.js';
+import { geometryOf } from './convolution/geometry.js';
+import { impulseKernel } from './convolution/impulse.js';
+import { convolutionKernel } from './convolution/kernel.js';
+import { spectraKernel, twiddleKernel } from './convolution/spectra.js';
 import { Layout } from './layout.js';
+import { icompare, int, ivar } from './ints.js';
 import { LENGTHS } from './limits.js';
 import { planRows } from './memory.js';
 import { packLaunch } from './pack.js';
@@ -42,6 +47,14 @@ export function schedule(graph: StageGraph, machine: Machine, builder: Builder):
   return work.run();
 }
 
+/** Of a tile that begins a sequence which is given whole: what a convolution is made for. Elsewhere, and where states are wanted after it, its recurrence. */
+const PART = '$part';
+const WITHIN: Cond = icompare('lt', ivar(PART), int(2));
+const AFTER: Cond = icompare('lt', int(0), ivar(PART));
+function when(cond: Cond, kernel: Kernel): Kernel {
+  return { ...kernel, parameters: [...kernel.parameters, { kind: 'scalar', name: PART }], body: [{ kind: 'if', cond, then: kernel.body, else: [] }] };
+}
+
 class Scheduler {
   readonly #graph: StageGraph;
   readonly #layout: Layout;
@@ -50,6 +63,7 @@ class Scheduler {
   readonly #shared = new SharedKernels();
   #count = 0;
   readonly #kernelOf = new Map<Stage, Kernel>();
+  readonly #twiddles = new Set<number>();
   readonly #kernelsOf = new Map<Stage, readonly Kernel[]>();
 
   readonly #builder: Builder;
@@ -77,6 +91,7 @@ class Scheduler {
         continue;
       }
       for (const kernel of this.#stage(stage)) staged[stage.phase].push({ kernel });
+      if (stage.convolved) for (const kernel of this.#tables(stage, stage.convolved)) staged.load.push({ kernel });
     }
     const begins = this.#begins();
     staged.load.forEach(({ kernel }, k) => {
@@ -99,17 +114,35 @@ class Scheduler {
   #stage(stage: Stage): Kernel[] {
     const machine = stage.phase === 'load' ? host : this.#machine;
     const made: Kernel[] = [];
-    const add = (kernel: Kernel): void => { this.#shared.of(kernel); made.push(kernel); };
     const threads = stage.phase === 'load' ? undefined : this.#machine.threads;
     const write = (part: Part): void => {
       const entry = this.#entry(stage, part.kind === 'whole' || part.kind === 'apply' ? '' : part.kind);
-      add(threads ? threadKernel(stage, entry, this.#layout, threads, this.#signs, part) : boundDecay(stageKernel(stage, entry, this.#layout, machine, this.#signs, part)));
+      made.push(threads ? threadKernel(stage, entry, this.#layout, threads, this.#signs, part) : boundDecay(stageKernel(stage, entry, this.#layout, machine, this.#signs, part)));
     };
     const step = stage.strategy?.name === 'chunked' ? chunkStep(stage, this.#graph.program, this.#builder) : undefined;
     if (step?.kind === 'chunk-step') for (const kind of ['summary', 'carry', 'apply'] as const) write({ kind, step });
     else write({ kind: 'whole' });
+    if (stage.convolved) {
+      made.splice(0, made.length, ...made.map((k) => when(AFTER, k)), when(WITHIN, this.#convolution(stage, stage.convolved)));
+    } else if (stage.serves) made.splice(0, made.length, ...made.map((k) => when(WITHIN, k)));
+    for (const kernel of made) this.#shared.of(kernel);
     this.#kernelsOf.set(stage, made);
     this.#kernelOf.set(stage, made.at(-1) as Kernel);
+    return made;
+  }
+  #convolution(stage: Stage, convolved: Convolved): Kernel {
+    return convolutionKernel(this.#entry(stage, 'convolution'), geometryOf(stage.name, convolved, this.#layout, this.#machine.lanes), convolved, this.#layout);
+  }
+  /** What makes the kernels and spectra of a convolution when weights are bound; twiddles once for all. */
+  #tables(stage: Stage, convolved: Convolved): Kernel[] {
+    const g = geometryOf(stage.name, convolved, this.#layout, this.#machine.lanes);
+    const sizes = g.levels.map((l) => l.size).filter((n) => !this.#twiddles.has(n));
+    for (const n of sizes) this.#twiddles.add(n);
+    const made = [
+      ...sizes.map((n) => twiddleKernel(`k${this.#count++}_twiddles_${n}`, n, this.#layout)),
+      impulseKernel(this.#entry(stage, 'impulse'), g, convolved, this.#layout), spectraKernel(this.#entry(stage, 'spectra'), g, convolved, this.#layout),
+    ];
+    for (const kernel of made) this.#shared.of(kernel);
     return made;
   }
   #entry(stage: Stage, part = ''): string {
@@ -117,7 +150,7 @@ class Scheduler {
   }
   #launch(kernel: Kernel): Launch {
     const args = kernel.parameters.map((p): LaunchArgument =>
-      p.kind === 'scalar' ? { scalar: p.name.slice(1) as 'B' | 'T' | 'R' | 't0' } : p.name === LENGTHS ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
+      p.kind === 'scalar' ? { scalar: p.name.slice(1) as 'B' | 'T' | 'R' | 't0' | 'part' } : p.name === LENGTHS ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
     const { grid } = kernel;
     return { kind: 'kernel', entry: this.#shared.of(kernel).name, arguments: args, ...(grid ? { grid: { ...grid.groups, batches: grid.batches } } : {}) };
   }

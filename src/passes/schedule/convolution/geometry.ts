@@ -1,0 +1,79 @@
+/**
+ * How a convolution is cut. Steps of a block are convolved directly; what earlier blocks of the same superblock give to it, and what earlier
+ * superblocks give, goes through spectra, one for each distance. Blocks stand at fixed steps and give only once they are complete, so that no
+ * step's answer depends on later steps, in any bit.
+ */
+import type { Index } from '../../../ir/program.js';
+import type { Convolved, Placed } from '../../../ir/stages.js';
+import type { Layout } from '../layout.js';
+
+/** Steps of a block: a size that is transformed. The one before divides the next. */
+export const BLOCKS = [64, 512] as const;
+
+/** One signal or readout of a channel: its own indices at fixed values. */
+export interface Instance {
+  readonly of: number;
+  readonly placed: Placed;
+  readonly values: ReadonlyMap<Index, number>;
+}
+export interface Level {
+  readonly size: number;
+  /** Blocks of this size in one of the next, or in the kernels' length. */
+  readonly count: number;
+  /** float32 [outer, tile, readout, signal, distance − 1, position, re and im, lane]. */
+  readonly spectra: string;
+  readonly twiddles: string;
+  /** Floats from one distance to the next: the last ones are apart, so that not all fall into one set of a cache. */
+  readonly apart: number;
+}
+export interface Geometry {
+  readonly name: string;
+  readonly inputs: readonly Instance[];
+  readonly outputs: readonly Instance[];
+  readonly outer: readonly Index[];
+  readonly lane: Index | undefined;
+  readonly lanes: number;
+  readonly tiles: number;
+  readonly levels: readonly Level[];
+  /** float32 [outer, tile, readout, signal, tap, lane]: k_0 and those of the first block. */
+  readonly taps: string;
+  /** float64 [readout, signal, channel, length + 1]: k. */
+  readonly kernel: string;
+}
+
+const PAD = 16;
+
+export function geometryOf(name: string, convolved: Convolved, layout: Layout, lanes: number): Geometry {
+  const inputs = instances(convolved.sources);
+  const outputs = instances(convolved.readouts);
+  const outer = convolved.domain.slice(0, -1);
+  const lane = convolved.domain.at(-1);
+  const tiles = Math.ceil((lane?.axis.size ?? 1) / lanes);
+  const places = outer.reduce((n, i) => n * i.axis.size, 1) * tiles;
+  const pairs = inputs.length * outputs.length;
+  const levels = BLOCKS.flatMap((size, k): Level[] => {
+    const count = Math.min(BLOCKS[k + 1] ?? Infinity, convolved.length) / size;
+    if (count < 2) return [];
+    const apart = 2 * size * lanes + PAD;
+    return [{
+      size, count, apart, twiddles: layout.table(`#twiddles.${size}`, 'constant', 4 * size),
+      spectra: layout.table(`${name}#spectra.${size}`, 'constant', places * pairs * (count - 1) * apart),
+    }];
+  });
+  return {
+    name, inputs, outputs, outer, lane, lanes, tiles, levels,
+    taps: layout.table(`${name}#taps`, 'constant', places * pairs * TAPS * lanes),
+    kernel: layout.table(`${name}#kernel`, 'load', pairs * channels(convolved) * (convolved.length + 1)),
+  };
+}
+/** k_0, and the taps of a block. */
+export const TAPS = BLOCKS[0] + 1;
+export const channels = (c: Convolved): number => c.domain.reduce((n, i) => n * i.axis.size, 1);
+
+function instances(list: readonly (Placed & { readonly own: readonly Index[] })[]): Instance[] {
+  return list.flatMap((placed, of): Instance[] => {
+    let all: Map<Index, number>[] = [new Map()];
+    for (const i of placed.own) all = all.flatMap((m) => Array.from({ length: i.axis.size }, (_, k) => new Map(m).set(i, k)));
+    return all.map((values) => ({ of, placed, values }));
+  });
+}

@@ -1,0 +1,227 @@
+/**
+ * A convolution as a kernel of a machine with lanes: a tile of channels at a time, its signals, spectra and answers in the nearest caches. The order
+ * of work is fixed by the steps' numbers alone, and a block is read by others once it is complete.
+ */
+import type { Int, Kernel, Value } from '../../../ir/kernel.js';
+import type { Index } from '../../../ir/program.js';
+import type { Convolved } from '../../../ir/stages.js';
+import { iadd, icompare, imin, imul, int, ivar } from '../ints.js';
+import type { Layout } from '../layout.js';
+import { LENGTHS } from '../limits.js';
+import { Writer } from '../writer.js';
+import { Fft, type Complex, type Points } from './fft.js';
+import { BLOCKS, TAPS, type Geometry, type Instance, type Level } from './geometry.js';
+
+/** Steps whose direct sums are under way at once. */
+const SIDE = 8;
+const [BLOCK, SUPER] = BLOCKS;
+const num = (value: number): Value => ({ kind: 'number', value });
+const muladd = (left: Value, right: Value, plus: Value): Value => ({ kind: 'muladd', left, right, plus });
+
+export function convolutionKernel(entry: string, g: Geometry, c: Convolved, layout: Layout): Kernel {
+  return new ConvolutionKernel(g, c, layout).kernel(entry);
+}
+
+class ConvolutionKernel {
+  readonly #g: Geometry;
+  readonly #layout: Layout;
+  readonly #w: Writer;
+  readonly #used = new Map<string, 'read' | 'write' | 'read-write'>();
+  /** Of one tile of channels: signals one step late with the step before them, answers, a transform at work, and of each level the spectra of its blocks. */
+  readonly #signals: string;
+  readonly #answers: string;
+  readonly #work: string;
+  readonly #spectra: ReadonlyMap<Level, string>;
+  readonly #super: number;
+
+  constructor(g: Geometry, c: Convolved, layout: Layout) {
+    this.#g = g;
+    this.#layout = layout;
+    this.#super = Math.min(SUPER, c.length);
+    const scratch = (what: string, row: number): string => layout.chunkMemory(`${g.name}#${what}`, { row, cells: row, slots: 1 }, c.length).buffer;
+    this.#signals = scratch('signals', g.inputs.length * (this.#super + 1) * g.lanes);
+    this.#answers = scratch('answers', g.outputs.length * this.#super * g.lanes);
+    this.#work = scratch('transform', 2 * this.#super * g.lanes);
+    this.#spectra = new Map(g.levels.map((l) => [l, scratch(`blocks.${l.size}`, g.inputs.length * (l.count - 1) * l.apart)]));
+    const written = [this.#signals, this.#answers, this.#work, ...this.#spectra.values(), ...g.outputs.map((o) => layout.of(o.placed.def).buffer)];
+    this.#w = new Writer(written, ['$B', '$T']);
+  }
+  kernel(name: string): Kernel {
+    const w = this.#w;
+    w.loop('b', int(0), ivar('$B'), 1, { parallel: true }, (b) => {
+      this.#touch(LENGTHS, 'read');
+      const length = w.int('len', { kind: 'iload', buffer: LENGTHS, at: b });
+      this.#channels((at, place) => this.#sequence(imul(b, ivar('$T')), length, at, place));
+    });
+    return {
+      name, precision: 'f32', body: w.body,
+      parameters: [
+        ...[...this.#used].map(([buffer, access]) => ({ kind: 'buffer' as const, name: buffer, access, element: buffer === LENGTHS ? 'i32' as const : 'f32' as const })),
+        { kind: 'scalar', name: '$B' }, { kind: 'scalar', name: '$T' },
+      ],
+    };
+  }
+  #touch(buffer: string, how: 'read' | 'write'): string {
+    const before = this.#used.get(buffer);
+    this.#used.set(buffer, before && before !== how ? 'read-write' : how);
+    return buffer;
+  }
+  /** Each tile of channels: where its indices stand, and its number. */
+  #channels(body: (at: ReadonlyMap<Index, Int>, place: Int) => void): void {
+    const { outer, lane, lanes, tiles } = this.#g;
+    const rest = (k: number, at: ReadonlyMap<Index, Int>, number: Int): void => {
+      const i = outer[k];
+      if (i) this.#w.loop('i', int(0), int(i.axis.size), 1, { parallel: true }, (v) => rest(k + 1, new Map(at).set(i, v), iadd(imul(number, i.axis.size), v)));
+      else this.#w.loop('tile', int(0), int(tiles), 1, { parallel: true }, (t) => body(lane ? new Map(at).set(lane, imul(t, lanes)) : at, this.#w.int('place', iadd(imul(number, tiles), t))));
+    };
+    rest(0, new Map(), int(0));
+  }
+
+  #load(buffer: string, at: Int): Value {
+    return { kind: 'load', buffer: this.#touch(buffer, 'read'), at, access: 'vector' };
+  }
+  #store(buffer: string, at: Int, value: Value): void {
+    this.#w.store(this.#touch(buffer, 'write'), at, value, 'vector');
+  }
+  #element(instance: Instance, row: Int, at: ReadonlyMap<Index, Int>): { buffer: string; at: Int; vector: boolean } {
+    const s = this.#layout.of(instance.placed.def);
+    const place = (i: Index): Int => { const v = instance.values.get(i); return v === undefined ? (at.get(i) ?? int(0)) : int(v); };
+    const { lane } = this.#g;
+    return {
+      buffer: s.buffer, vector: lane !== undefined && instance.placed.at.includes(lane),
+      at: instance.placed.at.reduce((sum, i, p) => iadd(sum, imul(place(i), s.strides[p] as number)), iadd(imul(row, s.row), int(s.offset))),
+    };
+  }
+
+  #sequence(first: Int, length: Int, at: ReadonlyMap<Index, Int>, place: Int): void {
+    const w = this.#w;
+    const { lanes, inputs, outputs } = this.#g;
+    const top = this.#g.levels.find((l) => l.size === SUPER);
+    const count: Int = { kind: 'idiv', left: iadd(length, int(this.#super - 1)), by: this.#super };
+    w.loop('s', int(0), count, 1, {}, (s) => {
+      const start = w.int('start', imul(s, this.#super));
+      const steps = w.int('steps', imin(int(this.#super), iadd(length, imul(start, -1))));
+      inputs.forEach((x, k) => this.#takeSignal(x, k, s, iadd(first, start), steps, at));
+      outputs.forEach((_, o) => this.#fromBefore(top, s, o, place));
+      this.#blocks(steps, place);
+      outputs.forEach((r, o) => w.loop('t', int(0), steps, 1, {}, (t) => {
+        const to = this.#element(r, iadd(first, start, t), at);
+        w.store(this.#touch(to.buffer, 'write'), to.at, w.let(this.#load(this.#answers, imul(iadd(int(o * this.#super), t), lanes))), to.vector ? 'vector' : 'one');
+      }));
+      if (top) this.#whenComplete(iadd(s, int(1)), top, iadd(start, int(this.#super)), length, () => inputs.forEach((_, k) => this.#transform(top, k, s, int(0))));
+    });
+  }
+  /** A block is transformed once it is complete and another comes after it. */
+  #whenComplete(next: Int, level: Level, end: Int, steps: Int, then: () => void): void {
+    this.#w.branch({ kind: 'iand', left: icompare('lt', end, steps), right: icompare('lt', next, int(level.count)) }, then, () => undefined);
+  }
+  #signalAt(k: number, t: Int): Int {
+    return imul(iadd(t, int(k * (this.#super + 1))), this.#g.lanes);
+  }
+  /** Signal k of a superblock, behind the last step before it: 0 at the start. */
+  #takeSignal(x: Instance, k: number, s: Int, row: Int, steps: Int, at: ReadonlyMap<Index, Int>): void {
+    const w = this.#w;
+    const last = w.let(this.#load(this.#signals, this.#signalAt(k, int(this.#super))));
+    const isFirst: Value = { kind: 'from-cond', cond: icompare('eq', s, int(0)) };
+    this.#store(this.#signals, this.#signalAt(k, int(0)), { kind: 'select', cond: isFirst, then: num(0), else: last });
+    w.loop('t', int(0), steps, 1, {}, (t) => {
+      const from = this.#element(x, iadd(row, t), at);
+      this.#store(this.#signals, this.#signalAt(k, iadd(t, int(1))), w.let({ kind: 'load', buffer: this.#touch(from.buffer, 'read'), at: from.at, access: from.vector ? 'vector' : 'uniform' }));
+    });
+  }
+  /** What earlier superblocks give: all that the answers begin with. */
+  #fromBefore(top: Level | undefined, s: Int, o: number, place: Int): void {
+    const w = this.#w;
+    const { lanes } = this.#g;
+    const to = (t: Int): Int => imul(iadd(t, int(o * this.#super)), lanes);
+    const nothing = (): void => w.loop('t', int(0), int(this.#super), 1, {}, (t) => this.#store(this.#answers, to(t), num(0)));
+    if (!top) { nothing(); return; }
+    w.branch(icompare('eq', s, int(0)), nothing, () => this.#gather(top, o, s, place, (k, v) => this.#store(this.#answers, to(k), v)));
+  }
+  #blocks(steps: Int, place: Int): void {
+    const w = this.#w;
+    const { lanes, inputs, outputs } = this.#g;
+    const level = this.#g.levels.find((l) => l.size === BLOCK);
+    const count: Int = { kind: 'idiv', left: iadd(steps, int(BLOCK - 1)), by: BLOCK };
+    w.loop('r', int(0), count, 1, {}, (r) => {
+      const from = w.int('from', imul(r, BLOCK));
+      outputs.forEach((_, o) => {
+        const to = (t: Int): Int => imul(iadd(from, t, int(o * this.#super)), lanes);
+        if (level) w.branch(icompare('eq', r, int(0)), () => undefined, () => this.#gather(level, o, r, place, (k, v) =>
+          this.#store(this.#answers, to(k), { kind: 'binary', op: 'add', left: w.let(this.#load(this.#answers, to(k))), right: v })));
+        inputs.forEach((__, i) => this.#direct(o, i, from, steps, place));
+      });
+      if (level) this.#whenComplete(iadd(r, int(1)), level, iadd(from, int(BLOCK)), steps, () => inputs.forEach((_, k) => this.#transform(level, k, r, from)));
+    });
+  }
+  /** Σ_j k_j·x[t−j] inside a block, eight steps at a time. */
+  #direct(o: number, i: number, from: Int, steps: Int, place: Int): void {
+    const w = this.#w;
+    const { lanes } = this.#g;
+    const pair = iadd(imul(place, this.#g.inputs.length * this.#g.outputs.length), int(o * this.#g.inputs.length + i));
+    const taps = (j: Int): Value => w.let(this.#load(this.#g.taps, imul(iadd(imul(pair, TAPS), j), lanes)));
+    // x'_τ = x_{τ−1} stands at τ: k_0 takes the one after.
+    const signal = (t: Int): Value => w.let(this.#load(this.#signals, this.#signalAt(i, iadd(from, t))));
+    const end = w.int('end', imin(int(BLOCK), iadd(steps, imul(from, -1))));
+    w.loop('t', int(0), end, SIDE, {}, (t) => {
+      const at = (c: number): Int => imul(iadd(from, t, int(o * this.#super + c)), lanes);
+      const sums = Array.from({ length: SIDE }, (_, c) => w.variable('y', this.#load(this.#answers, at(c))));
+      w.loop('j', int(0), t, 1, {}, (j) => {
+        const x = signal(j);
+        sums.forEach((name, c) => w.set(name, muladd(this.#load(this.#g.taps, imul(iadd(imul(pair, TAPS), t, imul(j, -1), int(1 + c)), lanes)), x, { kind: 'reg', name })));
+      });
+      const near = Array.from({ length: SIDE + 1 }, (_, c) => signal(iadd(t, int(c))));
+      sums.forEach((name, c) => {
+        let sum: Value = { kind: 'reg', name };
+        for (let d = 0; d <= c + 1; d++) sum = muladd(taps(int(c + 1 - d)), near[d] as Value, sum);
+        this.#store(this.#answers, at(c), sum);
+      });
+    });
+  }
+
+  // --- spectra ----------------------------------------------------------------------------------------------------------
+
+  #fft(level: Level): Fft {
+    const uniform = (at: Int): Value => ({ kind: 'load', buffer: this.#touch(level.twiddles, 'read'), at, access: 'uniform' });
+    return new Fft(this.#w, level.size, (at) => ({ re: uniform(imul(at, 2)), im: uniform(iadd(imul(at, 2), int(1))) }));
+  }
+  #points(buffer: string, from: Int): Points {
+    const { lanes } = this.#g;
+    const at = (k: Int): Int => iadd(from, imul(k, 2 * lanes));
+    return {
+      load: (k) => ({ re: this.#load(buffer, at(k)), im: this.#load(buffer, iadd(at(k), int(lanes))) }),
+      store: (k, z) => { this.#store(buffer, at(k), z.re); this.#store(buffer, iadd(at(k), int(lanes)), z.im); },
+    };
+  }
+  /** The spectrum of a signal's block `number`, which begins at step `from` of the superblock. */
+  #transform(level: Level, k: number, number: Int, from: Int): void {
+    const to = imul(iadd(number, int(k * (level.count - 1))), level.apart);
+    this.#fft(level).forward((j) => ({ re: this.#load(this.#signals, this.#signalAt(k, iadd(from, j))) }), this.#points(this.#spectra.get(level) as string, to));
+  }
+  /** What all blocks before `number` give to it, as readout o sees it. */
+  #gather(level: Level, o: number, number: Int, place: Int, give: (k: Int, v: Value) => void): void {
+    const w = this.#w;
+    const { inputs, outputs, lanes } = this.#g;
+    const spectrum = (f: Int): Complex[] => {
+      const sums = Array.from({ length: 4 }, () => [w.variable('re', num(0)), w.variable('im', num(0))] as const);
+      inputs.forEach((_, i) => w.loop('q', int(0), number, 1, {}, (q) => {
+        const pair = iadd(imul(place, inputs.length * outputs.length), int(o * inputs.length + i));
+        const distance = iadd(number, imul(q, -1), int(-1));
+        const at = (base: Int, n: number): Int => iadd(base, imul(iadd(f, int(n)), 2 * lanes));
+        sums.forEach(([re, im], n) => {
+          const x = this.#complex(this.#spectra.get(level) as string, at(imul(iadd(q, int(i * (level.count - 1))), level.apart), n));
+          const k = this.#complex(level.spectra, at(imul(iadd(imul(pair, level.count - 1), distance), level.apart), n));
+          const reg = (name: string): Value => ({ kind: 'reg', name });
+          const times = (left: Value, right: Value): Value => ({ kind: 'binary', op: 'mul', left, right });
+          w.set(re, { kind: 'binary', op: 'sub', left: muladd(x.re, k.re, reg(re)), right: times(x.im, k.im) });
+          w.set(im, muladd(x.im, k.re, muladd(x.re, k.im, reg(im))));
+        });
+      }));
+      return sums.map(([re, im]) => ({ re: { kind: 'reg', name: re }, im: { kind: 'reg', name: im } }));
+    };
+    this.#fft(level).inverse(spectrum, this.#points(this.#work, int(0)), give);
+  }
+  #complex(buffer: string, at: Int): Complex {
+    return { re: this.#w.let(this.#load(buffer, at)), im: this.#w.let(this.#load(buffer, iadd(at, int(this.#g.lanes)))) };
+  }
+}

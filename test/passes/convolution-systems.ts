@@ -1,0 +1,37 @@
+/** Time-invariant systems of every structure, small enough to write out: what runs as a convolution. N is the state's size. */
+const model = (lines: string): string => `model M {\n  modalities m = a, b, c\n  axis i = m\n  axis d = 6\n${lines}\n}\n`;
+const one = (n: number, lines: string): string => model(`  axis n = ${n}\n  axis k = n\n  axis l = n\n  param log_dt[d] = uniform(-6.9, -3)\n  dt[d] = exp(log_dt[d])\n  param C[d, n] = uniform(-1, 1)\n  param D[d] = uniform(-1, 1)\n  input u[t, d]\n${lines}`);
+const coupled = (n: number, coupling: string, lines = ''): string => model(`  axis n = ${n}\n  param A_log[m, d, n] = log(n + 1)\n  param dt[m, d] = loguniform(0.001, 0.1)\n  param B[m, d, n] = uniform(-1, 1)\n  param C[m, d, n] = uniform(-1, 1)\n${lines}  input u[t, m, d]
+  state h[t, m, d, n] = exp(-dt[m, d] * exp(A_log[m, d, n])) * ${coupling} + dt[m, d] * B[m, d, n] * u[t, m, d]
+  output y[t, m, d] = sum(n: C[m, d, n] * h[t, m, d, n])`);
+const readout = '  output y[t, d] = sum(n: C[d, n] * h[t, d, n]) + D[d] * u[t, d]';
+/** HiPPO-LegS: lower triangular, far from normal. */
+const legS = '  A[n, k] = where(n < k, 0, where(n == k, -(n + 1), -sqrt((2 * n + 1) * (2 * k + 1))))\n  b[n] = sqrt(2 * n + 1)\n';
+
+export const systems: Readonly<Record<string, (n: number) => string>> = {
+  'real diagonal': (n) => one(n, `  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n${readout}`),
+  'complex diagonal, of each pair one': (n) => one(n, `  param E[d, n] = uniform(-1, 1)\n  L[n] = complex(-0.5, 3.14159265 * n)\n  P[d, n] = exp(dt[d] * L[n])\n  Q[d, n] = (P[d, n] - 1) / L[n]
+  state h[t, d, n] = P[d, n] * h[t-1, d, n] + Q[d, n] * u[t, d]\n  output y[t, d] = 2 * re(sum(n: complex(C[d, n], E[d, n]) * h[t, d, n])) + D[d] * u[t, d]`),
+  'dense, LegS by the bilinear rule': (n) => one(n, `${legS}  M[d, n, k] = where(n == k, 1, 0) - dt[d] / 2 * A[n, k]\n  Mi[d, n, k] = inverse(n, k: M[d, n, k])
+  Ab[d, n, k] = sum(l: Mi[d, n, l] * (where(l == k, 1, 0) + dt[d] / 2 * A[l, k]))\n  Bb[d, n] = sum(k: Mi[d, n, k] * dt[d] * b[k])
+  state h[t, d, n] = sum(k: Ab[d, n, k] * h[t-1, d, k]) + Bb[d, n] * u[t, d]\n${readout}`),
+  'diagonal plus low rank': (n) => one(n, `  param p[n] = uniform(-0.2, 0.2)\n  param B[d, n] = uniform(-1, 1)
+  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] - dt[d] * p[n] * sum(k: p[k] * h[t-1, d, k]) + dt[d] * B[d, n] * u[t, d]\n${readout}`),
+  'chains coupled by their mean': (n) => coupled(n, 'mean(i: h[t-1, i, d, n])'),
+  'chains coupled by a scaled sum': (n) => coupled(n, '0.3 * sum(i: h[t-1, i, d, n])'),
+  'chains coupled in full': (n) => coupled(n, 'sum(i: K[m, i] * h[t-1, i, d, n])', '  param K[m, i] = uniform(0.1, 0.3)\n'),
+  'chains coupled by rank two': (n) => coupled(n, 'sum(r: U[m, r] * sum(i: V[i, r] * h[t-1, i, d, n]))', '  axis r = 2\n  param U[m, r] = uniform(0.1, 0.4)\n  param V[m, r] = uniform(0.1, 0.4)\n'),
+};
+/** What else a stage may have around its recurrence. */
+export const others: Readonly<Record<string, string>> = {
+  'gated, with a residual': one(4, '  input z[t, d]\n  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = silu(sum(n: C[d, n] * h[t, d, n]) + D[d] * u[t, d] + z[t, d]) * silu(z[t, d])\n  output out[t, d] = y[t, d] + z[t, d]'),
+  'driven by two steps': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] / 2 * (u[t, d] + u[t-1, d])\n  output y[t, d] = sum(n: C[d, n] * h[t, d, n])'),
+  'driven by a function and a constant': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + C[d, n] * tanh(u[t, d]) + 0.01 * D[d]\n  output y[t, d] = sum(n: C[d, n] * h[t, d, n])'),
+  'a signal that all channels share': model('  axis n = 4\n  input x[t]\n  state h[t, d, n] = 0.9 * h[t-1, d, n] + (n + 1) * (d + 1) * x[t]\n  output y[t, d] = sum(n: h[t, d, n])'),
+  'second order': model('  input x[t, d]\n  state g[t, d] = 1.6 * g[t-1, d] - 0.7 * g[t-2, d] + x[t, d]\n  output y[t, d] = g[t, d]'),
+  mutual: model('  input x[t, d]\n  state g[t, d] = 0.9 * g[t-1, d] + 0.2 * f[t-1, d] + x[t, d]\n  state f[t, d] = 0.8 * f[t-1, d] - 0.3 * g[t, d]\n  output y[t, d] = g[t, d] + f[t, d]\n  output w[t, d] = exp(-f[t, d] * f[t, d])'),
+  'one channel': model('  axis n = 5\n  input x[t]\n  state h[t, n] = (0.9 - 0.1 * n) * h[t-1, n] + x[t]\n  output y[t] = sum(n: h[t, n])'),
+  'its own last answer, read by another': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n])\n  output out[t, d] = sum(k in d: y[t-1, k]) + y[t, d]'),
+  'two in a row': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n])\n  z[t, d] = silu(y[t, d]) + sum(k in d: y[t, k])\n  state g[t, d, n] = 0.9 * g[t-1, d, n] + C[d, n] * z[t, d]\n  output out[t, d] = sum(n: g[t, d, n])'),
+  'a sum over time of its answers': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n])\n  output out[d] = sum(t: y[t, d] * y[t, d])'),
+};

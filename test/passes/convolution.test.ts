@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { normwise, runModel, type Doubles } from '../../src/cli/tensors.js';
+import { initialise } from '../../src/interpreter/initialise.js';
+import { interpret } from '../../src/interpreter/interpret.js';
+import type { Program } from '../../src/ir/program.js';
+import type { Strategy } from '../../src/ir/stages.js';
+import { loadModel, type Model } from '../../src/runtime/index.js';
+import { compileText, randomInputs, TOLERANCE } from '../random/agree.js';
+import { others, systems } from './convolution-systems.js';
+
+/** The long ones take minutes. */
+const quick = process.env['QUICK'] !== undefined;
+
+interface Loaded {
+  readonly program: Program;
+  readonly weights: ReadonlyMap<string, Doubles>;
+  readonly models: ReadonlyMap<Strategy, Model>;
+}
+async function loaded(text: string, strategies: readonly Strategy[]): Promise<Loaded> {
+  const models = new Map<Strategy, Model>();
+  let program: Program | undefined;
+  let weights: ReadonlyMap<string, Doubles> = new Map();
+  for (const s of strategies) {
+    const made = compileText(text, s);
+    if (!made.module || !made.program) throw new Error(made.diagnostics.map((d) => `${d.code} ${d.text}`).join('\n'));
+    if (s === 'convolution') expect(made.module.graph.stages.some((x) => x.strategy?.name === 'convolution')).toBe(true);
+    program = made.program;
+    weights = new Map([...initialise(program, 1)].map(([n, t]) => [n, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));
+    models.set(s, await loadModel(made.module.manifest, { wasm: made.module.wasm }, { weights: Object.fromEntries(weights) }));
+  }
+  return { program: program as Program, weights, models };
+}
+/** The largest error of any output of any strategy. */
+async function worst({ program, weights, models }: Loaded, steps: number, lengths?: readonly number[]): Promise<number> {
+  const inputs = randomInputs(program, lengths?.length ?? 1, steps, steps);
+  const reference = interpret(program, weights, inputs, lengths ? { lengths } : {}).outputs;
+  let found = 0;
+  for (const model of models.values()) for (const [name, t] of await runModel(model, inputs, lengths)) found = Math.max(found, normwise(t.data, reference.get(name)?.data as Float64Array));
+  return found;
+}
+const all: readonly Strategy[] = ['convolution', 'serial', 'step'];
+
+describe.each(Object.entries(systems))('%s', (_, text) => {
+  it.each([4, 16, ...(quick ? [] : [64])])('N = %i: convolution, scan and step are what the interpreter says, at any length', async (n) => {
+    const these = await loaded(text(n), all);
+    for (const steps of [1, 2, 3, 17, 600]) expect(await worst(these, steps), `L = ${steps}`).toBeLessThan(TOLERANCE);
+  }, 300_000);
+  it.skipIf(quick).each([16, 64])('N = %i, long: 1000, 4096 and 16384 steps', async (n) => {
+    const these = await loaded(text(n), ['convolution', 'serial']);
+    for (const steps of [1000, 4096, 16384]) expect(await worst(these, steps), `L = ${steps}`).toBeLessThan(TOLERANCE);
+  }, 1_200_000);
+  it('rows of their own lengths, and tiles of the sequence after the first', async () => {
+    const these = await loaded(text(4), ['convolution']);
+    expect(await worst(these, 700, [700, 1, 513, 64, 65])).toBeLessThan(TOLERANCE);
+  });
+});
+describe('what a stage may have besides', () => {
+  it.each(Object.entries(others))('%s', async (_, text) => {
+    const these = await loaded(text, all);
+    for (const steps of [1, 2, 70, 600]) expect(await worst(these, steps), `L = ${steps}`).toBeLessThan(TOLERANCE);
+    expect(await worst(these, 600, [600, 63, 2])).toBeLessThan(TOLERANCE);
+  });
+});
+
+describe('bits', () => {
+  const text = (systems['chains coupled in full'] as (n: number) => string)(4);
+  const steps = 1300;
+  it('of a prefix, of a row alone, and of a second run are those of the whole', async () => {
+    const { program, models } = await loaded(text, ['convolution']);
+    const model = models.get('convolution') as Model;
+    const inputs = randomInputs(program, 2, steps, 3);
+    const cut = (t: Doubles, row: number, n: number): Doubles => {
+      const width = t.data.length / t.shape.slice(0, 2).reduce((a, b) => a * b, 1);
+      return { shape: [1, n, ...t.shape.slice(2)], data: t.data.slice(row * steps * width, (row * steps + n) * width) };
+    };
+    const whole = (await runModel(model, inputs, undefined)).get('y')?.data as Float32Array;
+    expect((await runModel(model, inputs, undefined)).get('y')?.data).toEqual(whole);
+    const width = whole.length / 2 / steps;
+    for (const [row, n] of [[0, steps], [1, steps], [1, 1], [0, 63], [0, 64], [1, 65], [0, 511], [0, 512], [1, 513], [0, 1027]] as const) {
+      const alone = await runModel(model, new Map([...inputs].map(([name, t]) => [name, cut(t, row, n)])), undefined);
+      expect(alone.get('y')?.data, `row ${row}, ${n} steps`).toEqual(whole.slice(row * steps * width, (row * steps + n) * width));
+    }
+  });
+});
+
+describe('streaming', () => {
+  it.each(Object.entries(systems))('%s: what is pushed in pieces is what run gives', async (_, text) => {
+    const { program, models } = await loaded(text(4), ['convolution']);
+    const model = models.get('convolution') as Model;
+    const steps = 600;
+    const inputs = randomInputs(program, 1, steps, 5);
+    const whole = (await runModel(model, inputs, undefined)).get('y')?.data as Float32Array;
+    const stream = model.stream();
+    const pieces: number[] = [];
+    for (let at = 0, n = 1; at < steps; at += n, n = Math.min(3 * n, steps - at)) {
+      const out = await stream.push(Object.fromEntries([...inputs].map(([name, t]) => {
+        const width = t.data.length / steps;
+        return [name, { data: Float32Array.from(t.data.subarray(at * width, (at + n) * width)), shape: [1, n, ...t.shape.slice(2)] }];
+      })));
+      pieces.push(...((out['y'] as { data: Float32Array }).data));
+    }
+    expect(normwise(Float32Array.from(pieces), Float64Array.from(whole))).toBeLessThan(TOLERANCE);
+  });
+});
