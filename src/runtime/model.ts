@@ -19,7 +19,7 @@ export interface ModelSource {
 }
 /** A device that the module was compiled for. What it needs is fetched only when it is tried. */
 export interface DeviceSource {
-  readonly name: 'webgpu';
+  readonly name: 'webgpu' | 'cuda';
   /** @throws LoadError SSM5207 where the device can't be used here. */
   readonly load: (weights: OpenWeights, options: LoadOptions, reference: Reference) => Promise<Runner>;
 }
@@ -32,9 +32,11 @@ export interface LoadOptions {
   /** A safetensors file (path, URL or bytes), or tensors by name. */
   readonly weights?: Weights;
   /** `auto`: the first that works; or one by name; or a GPUDevice of yours, which stays yours. */
-  readonly device?: 'auto' | 'webgpu' | 'wasm' | object;
+  readonly device?: 'auto' | 'cuda' | 'webgpu' | 'wasm' | object;
   /** Where WebGPU is found, when not at `navigator.gpu`: in Node, what the package `webgpu` makes. */
   readonly gpu?: object;
+  /** Which CUDA device, from 0; and the files of the driver and of NVRTC, where they lie elsewhere than libraries do. */
+  readonly cuda?: { readonly device?: number; readonly driver?: string; readonly nvrtc?: string };
   /** Refuse inputs that hold NaN or infinities. */
   readonly finite?: boolean;
 }

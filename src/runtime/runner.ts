@@ -2,10 +2,10 @@
 import type { Bound } from './tensors.js';
 
 export interface DeviceReport {
-  readonly name: 'wasm' | 'webgpu';
+  readonly name: 'wasm' | 'webgpu' | 'cuda';
   /** Of wasm: whether the build with relaxed SIMD was taken. */
   readonly relaxed?: boolean;
-  /** Of webgpu: what the adapter says of itself. */
+  /** Of webgpu and cuda: what the device says of itself. */
   readonly adapter?: string;
   /** Of webgpu: the features that the kernels taken make use of. */
   readonly features?: readonly string[];

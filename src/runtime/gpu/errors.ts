@@ -9,6 +9,11 @@ export const gpuMessages = {
   5503: 'the GPU refused a command: {why}',
   5504: 'no GPU device after {tries} tries: {why}',
   5505: 'the GPU computes wrong results: {why}',
+  5510: 'the CUDA addon cannot be used here: {why}',
+  5511: 'there is no CUDA driver: {why}',
+  5512: 'there is no CUDA device: {why}',
+  5513: 'the CUDA driver is too old: {why}',
+  5514: 'there are no kernels for the CUDA device: {why}',
 } as const;
 export type GpuCode = keyof typeof gpuMessages;
 

@@ -188,7 +188,12 @@ class SessionHandle : public Napi::ObjectWrap<SessionHandle> {
           [core, batch, constructors](Napi::Env e) -> Napi::Value { return handle(e, constructors->batch, {core, batch}); });
     });
   }
-  void dispose(const Napi::CallbackInfo& info) { core_->dispose(info.Env()); }
+  // dispose(): a promise of the end, for whoever wants the device's context gone.
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    const auto closed = Napi::Promise::Deferred::New(info.Env());
+    core_->dispose(info.Env(), closed);
+    return closed.Promise();
+  }
   Napi::Value bytes(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<double>(core_->bytes)); }
 
   std::shared_ptr<Core> core_;

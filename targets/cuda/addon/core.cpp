@@ -84,7 +84,9 @@ void Core::tell(Work work) {
 }
 
 // First whatever was asked before is answered: its memory must be there when it is. Then the session ends.
-void Core::dispose(Napi::Env env) {
+void Core::dispose(Napi::Env env, std::optional<Napi::Promise::Deferred> closed) {
+  if (closed && finished_) closed->Resolve(env.Undefined());
+  else if (closed) closed_.push_back(*closed);
   if (disposed_) return;
   disposed_ = true;
   const auto last = std::make_shared<Task>();
@@ -103,6 +105,8 @@ void Core::finish(Napi::Env env) {
   (void)napi_remove_env_cleanup_hook(env, teardown, this);
   (void)channel_.Release();
   buffers.clear();
+  for (const auto& deferred : closed_) deferred.Resolve(env.Undefined());
+  closed_.clear();
   self_.reset();
 }
 void Core::teardown(void* data) {

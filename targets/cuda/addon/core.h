@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "session.h"
 
@@ -28,8 +29,8 @@ class Core : public std::enable_shared_from_this<Core> {
   Napi::Promise ask(Napi::Env env, Work work, Result result, After after = nullptr);
   // Work whose end nobody waits for, and which can't fail.
   void tell(Work work);
-  // What is under way still ends; what is asked later is refused.
-  void dispose(Napi::Env env);
+  // What is under way still ends; what is asked later is refused. `closed` is resolved when nothing is left.
+  void dispose(Napi::Env env, std::optional<Napi::Promise::Deferred> closed = std::nullopt);
   // Throws Failure disposed.
   void require() const;
 
@@ -60,6 +61,7 @@ class Core : public std::enable_shared_from_this<Core> {
   Channel channel_;
   // Keeps itself until it is finished.
   std::shared_ptr<Core> self_;
+  std::vector<Napi::Promise::Deferred> closed_;
   size_t pending_ = 0;
   bool disposed_ = false, finished_ = false;
 };

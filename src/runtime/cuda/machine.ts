@@ -1,0 +1,132 @@
+/** Commands on CUDA: encoded, and handed to the addon; those of a push once recorded as a graph. */
+import type { Frame } from '../gpu/frame.js';
+import type { Command, Equipment, Machine } from '../gpu/machine.js';
+import type { GpuPlan, Manifest } from '../manifest.js';
+import { encode, gather } from './commands.js';
+import { cudaFailure, isLoss } from './errors.js';
+import type { NativeBatch, NativeSession, Opened } from './native.js';
+
+/** Kernels count elements in 32 bits (targets/cuda/limits.ts). */
+const MOST_ELEMENTS = 2 ** 31 - 2 ** 16;
+
+export interface Kernels {
+  readonly manifest: Manifest;
+  readonly plan: GpuPlan;
+  /** What a device of this compute capability takes. */
+  readonly image: (capability: number) => Promise<Uint8Array>;
+}
+interface Kept {
+  readonly batch: NativeBatch;
+  readonly readFrom: number;
+}
+
+/** Sessions that are ending: a context that a failure has poisoned can't be had anew before they have. */
+const ending = new Set<Promise<void>>();
+
+export class CudaMachine implements Machine<number> {
+  readonly name = 'cuda';
+  readonly adapter: string;
+  readonly mostBytes: number;
+  readonly #session: NativeSession;
+  readonly #kernels: Kernels;
+  readonly #functions: ReadonlyMap<string, number>;
+  readonly #kept = new Map<Frame<number>, Map<string, Kept>>();
+  #out = new Float32Array();
+  #milliseconds = 0;
+  isLost = false;
+
+  private constructor({ session, name, capability, bytes, driverVersion }: Opened, kernels: Kernels, functions: ReadonlyMap<string, number>) {
+    this.adapter = `${name}, compute capability ${capability / 10}, driver for CUDA ${Math.floor(driverVersion / 1000)}.${Math.floor((driverVersion % 1000) / 10)}`;
+    this.mostBytes = Math.min(bytes, 4 * MOST_ELEMENTS);
+    this.#session = session;
+    this.#kernels = kernels;
+    this.#functions = functions;
+  }
+  /** With the model's kernels loaded. @throws DeviceError SSM5501 to SSM5504, SSM5511 to SSM5514. */
+  static async open(open: () => Promise<Opened>, kernels: Kernels): Promise<CudaMachine> {
+    await Promise.all(ending);
+    const opened = await open().catch((error: unknown) => { throw cudaFailure(error, 'the model', 0); });
+    const { manifest: { begin, step, finish }, plan } = kernels;
+    const names = [...new Set([...begin, ...step, ...finish].flatMap((l) => (l.kind === 'kernel' ? [plan.entries[l.entry]?.entry ?? l.entry] : [])))];
+    const machine = new CudaMachine(opened, kernels, new Map(names.map((n, k) => [n, k])));
+    try {
+      const image = await kernels.image(opened.capability);
+      await machine.#asking('the kernels', image.length, () => opened.session.load(image, names));
+      return machine;
+    } catch (error) {
+      machine.dispose();
+      throw cudaFailure(error, 'the kernels', 0);
+    }
+  }
+  async #asking<T>(name: string, bytes: number, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.isLost ||= isLoss(error);
+      throw cudaFailure(error, name, bytes);
+    }
+  }
+  get bytes(): number {
+    return this.#session.bytes;
+  }
+  allocate(name: string, bytes: number): Promise<number> {
+    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    return this.#asking(name, size, () => this.#session.allocate(size));
+  }
+  free(buffer: number): void {
+    this.#session.free(buffer);
+  }
+  async equip(frame: Frame<number>): Promise<Equipment<number>> {
+    this.#kept.set(frame, new Map());
+    return {
+      prepare: () => [],
+      dispose: () => {
+        for (const { batch } of this.#kept.get(frame)?.values() ?? []) batch.dispose();
+        this.#kept.delete(frame);
+      },
+    };
+  }
+  async submit(commands: readonly Command<number>[], again?: { readonly frame: Frame<number>; readonly name: string }): Promise<void> {
+    const { manifest: { model }, plan } = this.#kernels;
+    const kept = again && this.#kept.get(again.frame);
+    const known = kept?.get(again?.name ?? '');
+    if (known) {
+      await this.#run(model, known, gather(commands).data);
+      return;
+    }
+    const { words, data, readFrom } = encode(commands, plan, this.#functions);
+    const batch = await this.#asking(model, data.byteLength, () => this.#session.prepare(words, kept !== undefined));
+    const made = { batch, readFrom };
+    // A frame that was disposed of meanwhile keeps nothing.
+    if (again && this.#kept.get(again.frame) === kept) kept?.set(again.name, made);
+    try {
+      await this.#run(model, made, data);
+    } finally {
+      if (!kept || this.#kept.get(again?.frame as Frame<number>) !== kept) batch.dispose();
+    }
+  }
+  async #run(model: string, { batch, readFrom }: Kept, data: ArrayBuffer): Promise<void> {
+    const result = await this.#asking(model, data.byteLength, () => batch.run(data));
+    this.#milliseconds += result.milliseconds;
+    this.#out.set(new Float32Array(result.data), readFrom / 4);
+  }
+  async finished(): Promise<number> {
+    const spent = this.#milliseconds;
+    this.#milliseconds = 0;
+    return spent;
+  }
+  async reserve(bytes: number): Promise<void> {
+    if (this.#out.byteLength < bytes) this.#out = new Float32Array(bytes / 4);
+  }
+  async fetch(bytes: number): Promise<Float32Array> {
+    this.#milliseconds = 0;
+    return this.#out.subarray(0, bytes / 4);
+  }
+  release(): void {
+    // What was fetched is the host's own memory.
+  }
+  dispose(): void {
+    const end = this.#session.dispose().finally(() => ending.delete(end));
+    ending.add(end);
+  }
+}
