@@ -96,5 +96,7 @@ export const metBy = (f: Figure): boolean | undefined =>
 export interface Bench {
   readonly name: string;
   readonly title: string;
+  /** What ours runs on, where that isn't the processor. */
+  readonly device?: 'webgpu' | 'cuda';
   readonly run: (options: RoundOptions) => Promise<readonly Result[]>;
 }

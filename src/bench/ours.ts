@@ -11,7 +11,7 @@ import { compileModule, computeConstants, openWeights, type Weights } from '../r
 import { makeOutputs, type Bound } from '../runtime/tensors.js';
 import { Unavailable } from './contest.js';
 
-export function compileSpec(source: string, options: { readonly relaxed?: boolean; readonly webgpu?: boolean } = {}): { readonly module: CompiledModule; readonly program: Program } {
+export function compileSpec(source: string, options: { readonly relaxed?: boolean; readonly webgpu?: boolean; readonly cuda?: boolean } = {}): { readonly module: CompiledModule; readonly program: Program } {
   const { module, program, diagnostics } = compile('bench.ssm', { std: standardLibrary(), read: (path) => (path === 'bench.ssm' ? source : undefined) }, { specHash: 'bench', ...options });
   if (!module || !program) throw new Error(`a spec of the benchmarks doesn't compile: ${diagnostics.map((d) => d.text).join('; ')}`);
   return { module, program };

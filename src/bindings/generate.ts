@@ -12,6 +12,8 @@ export interface GenerateOptions {
   readonly relaxed?: string;
   /** File names of what WebGPU is given, where the model was compiled for it. */
   readonly webgpu?: { readonly plan: string; readonly wgsl: string; readonly variants?: readonly { readonly features: readonly string[]; readonly wgsl: string }[] };
+  /** File name of the plan that CUDA is given, which names the others. */
+  readonly cuda?: { readonly plan: string };
   /** TypeScript instead of JavaScript and its declarations. */
   readonly typescript?: boolean;
 }
@@ -60,12 +62,18 @@ function write(file: SourceFile, manifest: Manifest, name: string, options: Gene
   cls.addProperty({ name: '#model', type: 'Model', isReadonly: true });
   cls.addConstructor({ scope: Scope.Private, parameters: [{ name: 'model', type: 'Model' }], statements: 'this.#model = model;' });
   const at = (file: string): string => `new URL(${JSON.stringify(`./${file}`)}, ${HERE})`;
-  const { webgpu } = options;
+  const { cuda, webgpu } = options;
   const variants = webgpu?.variants?.length ? `, variants: [${webgpu.variants.map((v) => `{ features: ${JSON.stringify(v.features)}, wgsl: ${at(v.wgsl)} }`).join(', ')}]` : '';
+  // Fetched only where it is tried, the preferred one first.
+  const device = (name: string, source: string): string => `{ name: "${name}", load: async (...given) => (await import("ssmc/runtime/${name}")).${name}({ ${source} }).load(...given) }`;
+  const devices = [
+    // By name and place: a bundler has no business with these files.
+    ...(cuda ? [device('cuda', `plan: ${JSON.stringify(`./${cuda.plan}`)}, base: ${HERE}`)] : []),
+    ...(webgpu ? [device('webgpu', `plan: ${at(webgpu.plan)}, wgsl: ${at(webgpu.wgsl)}${variants}`)] : []),
+  ];
   const modules = [
     `wasm: ${at(options.wasm)}`, ...(options.relaxed === undefined ? [] : [`relaxed: ${at(options.relaxed)}`]),
-    // Fetched only where it is tried.
-    ...(webgpu ? [`devices: [{ name: "webgpu", load: async (...given) => (await import("ssmc/runtime/webgpu")).webgpu({ plan: ${at(webgpu.plan)}, wgsl: ${at(webgpu.wgsl)}${variants} }).load(...given) }]`] : []),
+    ...(devices.length > 0 ? [`devices: [${devices.join(', ')}]`] : []),
   ];
   cls.addMethod({
     name: 'load', isStatic: true, isAsync: true, parameters: [{ name: 'options', type: 'LoadOptions', initializer: '{}' }], returnType: `Promise<${name}>`,

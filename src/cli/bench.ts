@@ -16,10 +16,13 @@ export const benchCommand: Command = {
     rounds: { type: 'string', value: 'N', help: 'interleaved rounds at least (default 5); more while minima still fall' },
     quick: { type: 'boolean', help: 'one round: rough figures, to see that all run' },
     clock: { type: 'string', value: 'NAME', help: 'wall (default), or processor: the time of each contestant\'s own process, where others use the machine', choices: ['wall', 'processor'] },
+    device: { type: 'string', value: 'NAME', help: 'those of one device alone: cpu, webgpu or cuda (default: all)', choices: ['cpu', 'webgpu', 'cuda'] },
     json, help,
   },
   run: async (args, io) => {
-    const benches = chosen(args.positionals);
+    const device = args.text('device');
+    const benches = chosen(args.positionals).filter((b) => device === undefined || (b.device ?? 'cpu') === device);
+    if (benches.length === 0) throw new UsageError(`none of these benches runs on ${device}: \`ssmc bench --list --device ${device}\` names those that do`);
     if (args.flag('list')) {
       io.out(args.flag('json') ? `${JSON.stringify(benches.map(({ name, title }) => ({ name, title })))}\n` : benches.map((b) => `${b.name.padEnd(20)} ${b.title}\n`).join(''));
       return 0;
@@ -28,7 +31,7 @@ export const benchCommand: Command = {
     const rounds = args.flag('quick') ? 1 : args.count('rounds', 5);
     const results: Result[] = [];
     const machine = { processor: cpus()[0]?.model.trim() ?? 'unknown', cores: cpus().length, node: process.version, clock: clockInUse() };
-    if (!args.flag('json')) io.out(`${machine.processor}, ${machine.cores} cores, Node ${machine.node}, ${machine.clock} clock; nothing here runs on a GPU\n\n`);
+    if (!args.flag('json')) io.out(`${machine.processor}, ${machine.cores} cores, Node ${machine.node}, ${machine.clock} clock; a GPU is used by \`--device webgpu\` and \`--device cuda\` alone\n\n`);
     for (const bench of benches) {
       const found = await bench.run({ rounds, cap: args.flag('quick') ? 0 : 20_000, onProgress: progress(io) });
       progress(io)('');

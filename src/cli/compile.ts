@@ -76,12 +76,13 @@ export function outputOf(built: Built, typescript: boolean, images: readonly Ima
     wasm: add('', 'wasm', wasm), ...(relaxed ? { relaxed: add('.relaxed', 'wasm', relaxed) } : {}),
     ...(webgpu ? { webgpu: { wgsl: add('', 'wgsl', text(webgpu.wgsl)), variants: webgpu.variants.map(({ features, wgsl }) => ({ features, wgsl: add(`.${features.join('.')}`, 'wgsl', text(wgsl)) })), plan: add('', 'webgpu.json', text(JSON.stringify({ manifest: { ...webgpu.manifest, spec: manifest.spec }, load: Buffer.from(webgpu.load).toString('base64') }))) } } : {}),
   };
-  if (cuda) {
+  const cudaPlan = (): { cuda?: { plan: string } } => {
+    if (!cuda) return {};
     const source = add('', 'cu', text(cuda.source));
     const compiled = images.map(({ arch, ptx, cubin }) => ({ arch, ptx: add(`.${arch}`, 'ptx', ptx), cubin: add(`.${arch}`, 'cubin', cubin) }));
-    add('', 'cuda.json', text(JSON.stringify({ manifest: { ...cuda.manifest, spec: manifest.spec }, load: Buffer.from(cuda.load).toString('base64'), source, options: cudaOptions, images: compiled })));
-  }
-  const files = generateModule(manifest, { ...names, typescript });
+    return { cuda: { plan: add('', 'cuda.json', text(JSON.stringify({ manifest: { ...cuda.manifest, spec: manifest.spec }, load: Buffer.from(cuda.load).toString('base64'), source, options: cudaOptions, images: compiled }))) } };
+  };
+  const files = generateModule(manifest, { ...names, ...cudaPlan(), typescript });
   // Declarations before the code that they describe: the file that is imported comes last.
   const entries = new Map([...files].sort(([a], [b]) => Number(!a.endsWith('.d.ts')) - Number(!b.endsWith('.d.ts')) || (a < b ? -1 : 1)));
   return { output: { entries, assets }, base };

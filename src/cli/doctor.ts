@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { compile, type CompiledModule } from '../compile.js';
 import { initialise } from '../interpreter/initialise.js';
 import { interpret } from '../interpreter/interpret.js';
-import { loadModel, type LoadOptions } from '../runtime/index.js';
+import { loadModel, type LoadOptions, type SsmcError } from '../runtime/index.js';
 import type { Gpu } from '../runtime/webgpu/gpu.js';
 import { version } from '../version.js';
 import { help, json, type Command } from './command.js';
@@ -40,6 +40,12 @@ export const doctorCommand: Command = {
   },
 };
 
+interface Ran {
+  readonly error: number;
+  readonly relaxed: boolean;
+  readonly adapter: string;
+}
+
 /** Products, an exponential, a scan: what kernels are made of. */
 const probe = `import Mamba from "std"
 model Probe {
@@ -49,19 +55,20 @@ model Probe {
 }
 `;
 async function examine(): Promise<Finding[]> {
-  const { program, module } = compile('probe.ssm', { read: (p) => (p === 'probe.ssm' ? probe : undefined), std: standardLibrary() }, { specHash: '', relaxed: true, webgpu: true });
+  const { program, module } = compile('probe.ssm', { read: (p) => (p === 'probe.ssm' ? probe : undefined), std: standardLibrary() }, { specHash: '', relaxed: true, webgpu: true, cuda: true });
   if (!program || !module) throw new Error('the probe does not compile');
   const weights = new Map([...initialise(program, 1)].map(([n, t]) => [n, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));
   const shape = [1, 40, 8];
   const inputs = new Map([['x', { shape, data: Float64Array.from({ length: 320 }, (_, k) => Math.fround(Math.sin(k))) }]]);
   const reference = interpret(program, weights, inputs).outputs;
-  const error = async (given: CompiledModule, options: LoadOptions): Promise<{ error: number; relaxed: boolean }> => {
+  const error = async (given: CompiledModule, options: LoadOptions): Promise<Ran> => {
     const source = { wasm: given.wasm, ...(given.relaxed ? { relaxed: given.relaxed } : {}), devices: deviceSources(given) };
     const model = await loadModel(given.manifest, source, { ...options, weights: Object.fromEntries(weights) });
     const out = await runModel(model, inputs, undefined);
     const relaxed = model.device.relaxed === true;
+    const { adapter = '' } = model.device;
     model.dispose();
-    return { error: worst(out, reference), relaxed };
+    return { error: worst(out, reference), relaxed, adapter };
   };
   const { relaxed: _, ...plain } = module;
   return [
@@ -69,6 +76,7 @@ async function examine(): Promise<Finding[]> {
     await wasm(() => error(plain, { device: 'wasm' })),
     await relaxed(() => error(module, { device: 'wasm' })),
     await gpu((from) => error(module, { device: 'webgpu', gpu: from })),
+    await onCuda(() => error(module, { device: 'cuda' })),
     nvcc(),
   ];
 }
@@ -118,6 +126,19 @@ async function gpu(run: (from: object) => Promise<{ error: number }>): Promise<F
     return { ...ran(name, what, (await run(from)).error), limits, features: [...adapter.features].sort() };
   } catch (error) {
     return { name, works: false, what: words(error) };
+  }
+}
+const cudaFixes: Readonly<Record<string, string>> = {
+  SSM5510: 'npm run build:cuda, in the package', SSM5511: 'install NVIDIA\'s driver; SSMC_CUDA_DRIVER names libcuda where it lies elsewhere', SSM5513: 'install a newer driver',
+  SSM5514: 'install the CUDA toolkit, for nvcc or NVRTC; SSMC_NVRTC names libnvrtc where it lies elsewhere',
+};
+async function onCuda(run: () => Promise<Ran>): Promise<Finding> {
+  try {
+    const { error, adapter } = await run();
+    return ran('cuda', adapter, error);
+  } catch (error) {
+    const fix = cudaFixes[String((error as Partial<SsmcError>).code)];
+    return { name: 'cuda', works: false, what: words(error), ...(fix === undefined ? {} : { fix }) };
   }
 }
 /** Kernels for CUDA are compiled by nvcc; it is no device. */

@@ -1,8 +1,11 @@
-/** WebGPU in Node is a package of its own, which users install: https://www.npmjs.com/package/webgpu. */
+/** The GPUs of commands. WebGPU in Node is a package of its own, which users install: https://www.npmjs.com/package/webgpu. */
+import { options as cudaOptions } from '../../targets/cuda/index.js';
+import { cuda } from '../runtime/cuda/index.js';
 import { webgpu } from '../runtime/webgpu/index.js';
 import type { DeviceSource } from '../runtime/model.js';
 import type { CompiledModule } from '../compile.js';
 import { loadModel, type LoadOptions, type Model } from '../runtime/index.js';
+import { compileCubin, hasNvcc } from './nvcc.js';
 
 /** What it makes must live as long as anything that comes from it. */
 let instance: object | undefined;
@@ -21,12 +24,19 @@ export async function nodeGpu(): Promise<object | undefined> {
 }
 /** The devices of a module that was just compiled. */
 export function deviceSources(module: CompiledModule): readonly DeviceSource[] {
-  const { webgpu: made } = module;
-  return made ? [webgpu({ plan: made, wgsl: { text: made.wgsl }, variants: made.variants.map(({ features, wgsl }) => ({ features, wgsl: { text: wgsl } })) })] : [];
+  const { cuda: onCuda, webgpu: made } = module;
+  return [
+    ...(onCuda ? [cuda({
+      ...onCuda, source: { text: onCuda.source }, options: cudaOptions, images: [],
+      // Without nvcc it is NVRTC's turn.
+      compile: async (arch) => (hasNvcc() ? compileCubin(onCuda.source, arch, cudaOptions) : undefined),
+    })] : []),
+    ...(made ? [webgpu({ plan: made, wgsl: { text: made.wgsl }, variants: made.variants.map(({ features, wgsl }) => ({ features, wgsl: { text: wgsl } })) })] : []),
+  ];
 }
 /** Loads what was just compiled. */
 export async function loadBuilt(module: CompiledModule, options: LoadOptions): Promise<Model> {
-  const gpu = options.device === 'wasm' ? undefined : await nodeGpu();
+  const gpu = options.device === 'wasm' || options.device === 'cuda' ? undefined : await nodeGpu();
   const source = { wasm: module.wasm, ...(module.relaxed ? { relaxed: module.relaxed } : {}), devices: deviceSources(module) };
   return loadModel(module.manifest, source, { ...options, ...(gpu ? { gpu } : {}) });
 }

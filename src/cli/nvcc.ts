@@ -27,17 +27,23 @@ export function hasNvcc(): boolean {
 }
 /** @throws UsageError with the compiler's words, where it doesn't know the architecture. */
 export function compileImages(source: string, architectures: readonly string[], options: readonly string[]): Image[] {
+  return withNvcc(source, options, (make) => architectures.map((arch) => ({ arch, ptx: make('ptx', arch), cubin: make('cubin', arch) })));
+}
+/** Machine code alone, for one chip. @throws UsageError as above. */
+export function compileCubin(source: string, arch: string, options: readonly string[]): Uint8Array {
+  return withNvcc(source, options, (make) => make('cubin', arch));
+}
+function withNvcc<T>(source: string, options: readonly string[], work: (make: (kind: 'ptx' | 'cubin', arch: string) => Uint8Array) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'ssmc-'));
   try {
     const input = join(folder, 'model.cu');
     writeFileSync(input, source);
-    const run = (kind: string, arch: string): Uint8Array => {
+    return work((kind, arch) => {
       const output = join(folder, `model.${kind}`);
       const { status, stdout, stderr, error } = spawnSync('nvcc', [`-${kind}`, `-arch=${arch}`, ...options, '-o', output, input], { encoding: 'utf8' });
       if (status !== 0) throw new UsageError(`nvcc makes no ${kind} for ${arch}: ${(error?.message ?? `${stderr}${stdout}`).trim()}`);
       return readFileSync(output);
-    };
-    return architectures.map((arch) => ({ arch, ptx: run('ptx', arch), cubin: run('cubin', arch) }));
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -17,7 +17,7 @@ export const runCommand: Command = {
     weights: { type: 'string', value: 'FILE', help: 'safetensors file of the parameters' },
     input: { type: 'string', value: 'FILE', help: 'safetensors file of the inputs' },
     output: { type: 'string', value: 'FILE', help: 'safetensors file to write' },
-    device: { type: 'string', value: 'NAME', help: 'auto (default), webgpu, wasm, or interpreter: float64, slow, the meaning itself', choices: ['auto', 'webgpu', 'wasm', 'interpreter'] },
+    device: { type: 'string', value: 'NAME', help: 'auto (default: the first of the others that works), cuda, webgpu, wasm, or interpreter: float64, slow, the meaning itself', choices: ['auto', 'cuda', 'webgpu', 'wasm', 'interpreter'] },
     trace: { type: 'string', multiple: true, value: 'PATH', help: 'also a definition or state, by its path (interpreter only)' },
     lengths: { type: 'string', value: 'N,N,…', help: 'steps of each row of the batch' },
     finite: { type: 'boolean', help: 'refuse inputs that hold NaN or infinities' },
@@ -28,8 +28,7 @@ export const runCommand: Command = {
     for (const need of ['input', 'output'] as const) if (args.text(need) === undefined) throw new UsageError(`--${need} is missing`);
     const device = args.text('device') ?? 'auto';
     if (args.texts('trace').length > 0 && device !== 'interpreter') throw new UsageError('--trace needs --device interpreter');
-    const onGpu = device === 'webgpu' || device === 'auto';
-    const built = build(args, io, { relaxed: args.flag('relaxed'), quiet: true, webgpu: device === 'webgpu' ? true : onGpu && 'where-it-fits' });
+    const built = build(args, io, { relaxed: args.flag('relaxed'), quiet: true, webgpu: device === 'webgpu' ? true : device === 'auto' && 'where-it-fits', cuda: device === 'cuda' || device === 'auto' });
     if (!built) return 1;
     const { manifest } = built.module;
     const weightsPath = args.text('weights');
@@ -39,7 +38,7 @@ export const runCommand: Command = {
     const lengths = lengthsOf(args.text('lengths'));
     const out = new Map<string, WritableTensor>();
     // The runtime's checks of weights and inputs hold for every device.
-    const loaded = await loadBuilt(built.module, { ...(weights ? { weights } : {}), finite: args.flag('finite'), device: device === 'interpreter' ? 'wasm' : (device as 'auto' | 'webgpu' | 'wasm') });
+    const loaded = await loadBuilt(built.module, { ...(weights ? { weights } : {}), finite: args.flag('finite'), device: device === 'interpreter' ? 'wasm' : (device as 'auto' | 'cuda' | 'webgpu' | 'wasm') });
     if (device === 'interpreter') {
       const progress = new Progress(io);
       const result = interpret(built.program, weights ? weightDoubles(weights, manifest) : new Map(), inputs, { ...(lengths ? { lengths } : {}), trace: args.texts('trace'), progress: (part) => progress.step('interpreting', part) });
@@ -49,7 +48,7 @@ export const runCommand: Command = {
     } else for (const [name, t] of await runModel(loaded, inputs, lengths)) out.set(name, t);
     loaded.dispose();
     writeFileSync(resolve(io.cwd, args.text('output') as string), writeSafetensors(out));
-    if (args.flag('json')) io.out(`${JSON.stringify({ device: device === 'interpreter' ? device : loaded.device.name, outputs: Object.fromEntries([...out].map(([n, t]) => [n, t.shape])) })}\n`);
+    if (args.flag('json')) io.out(`${JSON.stringify({ ...(device === 'interpreter' ? { device } : { device: loaded.device.name, passedOver: loaded.device.passedOver }), outputs: Object.fromEntries([...out].map(([n, t]) => [n, t.shape])) })}\n`);
     return 0;
   },
 };

@@ -85,13 +85,14 @@ describe('ssmc doctor', () => {
     expect(out).toMatch(/✓ wasm +WebAssembly with 128-bit SIMD \(error \d\.\de-\d\)/);
     // The package `webgpu` is not among what is installed.
     expect(out).toMatch(/✗ webgpu +the package `webgpu`.* is not installed here.*\n +to have it: npm install webgpu\n/);
+    expect(out).toMatch(/✗ cuda +(the CUDA addon cannot be used here: .*\n +to have it: npm run build:cuda|there is no CUDA (driver|device): )/);
   });
   it('as JSON, with the adapter where there is one', async () => {
     let out = '';
     const io: Io = { out: (t) => { out += t; }, err: () => undefined, cwd: home, colour: false, terminal: false };
     expect(await main(['doctor', '--json'], io)).toBe(0);
     const { devices } = JSON.parse(out) as { devices: { name: string; works: boolean; error?: number; limits?: object; fix?: string }[] };
-    expect(devices.map((d) => d.name)).toEqual(['interpreter', 'wasm', 'wasm, relaxed SIMD', 'webgpu', 'nvcc']);
+    expect(devices.map((d) => d.name)).toEqual(['interpreter', 'wasm', 'wasm, relaxed SIMD', 'webgpu', 'cuda', 'nvcc']);
     for (const d of devices.filter((x) => x.works && x.error !== undefined)) expect(d.error).toBeLessThan(1e-5);
     const gpu = devices.find((d) => d.name === 'webgpu');
     expect(gpu?.works === true ? gpu.limits : gpu?.fix).toBeDefined();

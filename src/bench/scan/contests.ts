@@ -5,7 +5,9 @@ import { ortScan } from './ort.js';
 import { invariantName, ourInvariantScan, ourName, ourScan, ourWholeRun, relaxedName, wholeRunName } from './ours.js';
 import { plainLoop, plainName } from './plain.js';
 import { scanProblem, type ScanProblem, type ScanShape } from './problem.js';
-import { gpuName, ourGpuScan, perStateName, perStateScan, separateName, separateScans } from './webgpu.js';
+import { onCuda } from './cuda.js';
+import { ourGpuScan, separateScans, type OnGpu } from './gpu.js';
+import { onWebgpu, perStateName, perStateScan } from './webgpu.js';
 import { nativeNames, nativeScan, relaxedScan, torchNames, torchScan } from './processes.js';
 
 export const shapes = {
@@ -55,13 +57,18 @@ function invariantContest(shape: ScanShape): Omit<Contest, 'name' | 'title'> {
     goals: [{ peer: ourName, ours: invariantName, atLeast: 4.5 }], notes: ['both: launches over inputs in memory; the time-invariant one reads u alone, its dt, B and C are parameters'],
   };
 }
-function gpuContest(shape: ScanShape): Omit<Contest, 'name' | 'title'> {
+const apart = (on: OnGpu): Goal => ({ peer: on.separate, ours: on.ours, atLeast: 1 });
+function webgpuContest(shape: ScanShape): Omit<Contest, 'name' | 'title'> {
   const problem = scanProblem(shape);
   return {
-    ours: gpuName, contestants: [ourGpuScan(problem), separateScans(problem), perStateScan(problem)],
-    goals: [{ peer: perStateName, ours: gpuName, atLeast: 20 }, { peer: separateName, ours: gpuName, atLeast: 1 }],
+    ours: onWebgpu.ours, contestants: [ourGpuScan(problem, onWebgpu), separateScans(problem, onWebgpu), perStateScan(problem)],
+    goals: [{ peer: perStateName, ours: onWebgpu.ours, atLeast: 20 }, apart(onWebgpu)],
     notes: ['ours: run() with its copies; the kernel of the peer alone, over buffers that are filled already; in Node, on whatever adapter Dawn finds (the README says which ran)'],
   };
+}
+function cudaContest(shape: ScanShape): Omit<Contest, 'name' | 'title'> {
+  const problem = scanProblem(shape);
+  return { ours: onCuda.ours, contestants: [ourGpuScan(problem, onCuda), separateScans(problem, onCuda)], goals: [apart(onCuda)], notes: ['run() with its copies'] };
 }
 /** From this step on, u is 0. */
 const quiet = 200;
@@ -77,7 +84,8 @@ export const scanBenches: readonly Bench[] = [
   race('scan/r1', `coupled scan, ${text(shapes.r1)}`, () => scanContest(scanProblem(shapes.r1), goalsOf({ scalar: 4, loop: 4.5, reference: 25, web: 8, node: 4 }))),
   race('scan/r2', `coupled scan, ${text(shapes.r2)}`, () => scanContest(scanProblem(shapes.r2), goalsOf({ scalar: 4.5, loop: 2.2, reference: 7, web: 6, node: 2.4 }))),
   race('scan/m1', `one chain, ${text(shapes.m1)}`, () => scanContest(scanProblem(shapes.m1), [])),
-  race('scan/webgpu-r1', `coupled scan on WebGPU, ${text(shapes.r1)}`, () => gpuContest(shapes.r1)),
+  { ...race('scan/webgpu-r1', `coupled scan on WebGPU, ${text(shapes.r1)}`, () => webgpuContest(shapes.r1)), device: 'webgpu' },
+  { ...race('scan/cuda-r1', `coupled scan on CUDA, ${text(shapes.r1)}`, () => cudaContest(shapes.r1)), device: 'cuda' },
   ...(['r1', 'r2'] as const).map((s) => race(`scan/invariant-${s}`, `time-invariant against selective, ${text(shapes[s])}`, () => invariantContest(shapes[s]))),
   ...(['r1', 'r2'] as const).map((s) => race(`scan/subnormal-${s}`, `states that become subnormal, ${text(shapes[s])}`, () => subnormalContest(shapes[s]))),
 ];

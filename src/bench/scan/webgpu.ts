@@ -1,18 +1,16 @@
 /**
- * The coupled scan on WebGPU beside a kernel written as llama.cpp writes its ssm_scan (a workgroup per channel, an invocation per state,
- * a barrier and a reduction each step), and beside our own compiler's scans of each modality alone. One adapter, one run.
+ * The coupled scan on WebGPU, and a kernel written as llama.cpp writes its ssm_scan: a workgroup per channel, an invocation per state, a
+ * barrier and a reduction each step. One adapter, one run.
  */
 import { nodeGpu } from '../../cli/gpu.js';
-import { loadModel, type Model, type TensorInput, type TensorTree } from '../../runtime/index.js';
-import { webgpu, type Gpu } from '../../runtime/webgpu/index.js';
+import type { Gpu } from '../../runtime/webgpu/index.js';
 import { usage, type GpuBuffer, type GpuDevice } from '../../runtime/webgpu/gpu.js';
 import { Unavailable, type Contestant } from '../contest.js';
 import { compileSpec } from '../ours.js';
-import { selectiveSpec, selectiveTensors, selectiveWeights } from './ours.js';
+import { loadScan, type OnGpu } from './gpu.js';
+import { selectiveSpec } from './ours.js';
 import { normwiseError, type ScanProblem } from './problem.js';
 
-export const gpuName = 'ssmc, WebGPU, run() with copies';
-export const separateName = 'ssmc, WebGPU, each modality alone (uncoupled)';
 export const perStateName = 'WGSL as llama.cpp\'s ssm_scan (uncoupled)';
 
 async function adapterSource(): Promise<Gpu> {
@@ -21,64 +19,14 @@ async function adapterSource(): Promise<Gpu> {
   if (!(await gpu.requestAdapter())) throw new Unavailable('no WebGPU adapter: no Vulkan driver');
   return gpu;
 }
-async function load(problem: ScanProblem): Promise<Model> {
-  const gpu = await adapterSource();
-  const { module } = compileSpec(selectiveSpec(problem.shape), { webgpu: true });
-  if (!module.webgpu) throw new Error('no kernels for WebGPU');
-  const devices = [webgpu({ plan: module.webgpu, wgsl: { text: module.webgpu.wgsl } })];
-  return loadModel(module.manifest, { wasm: module.wasm, devices }, { weights: selectiveWeights(problem), device: 'webgpu', gpu });
-}
-function treeOf(problem: ScanProblem): TensorTree<TensorInput> {
-  const tree: Record<string, Record<string, Float32Array>> = {};
-  for (const [name, data] of Object.entries(selectiveTensors(problem))) {
-    const [input, label] = name.split('.') as [string, string];
-    (tree[input] ??= {})[label] = data;
-  }
-  return tree as TensorTree<TensorInput>;
-}
-const answer = async (model: Model, inputs: TensorTree<TensorInput>): Promise<Float32Array> => ((await model.run(inputs)) as unknown as { y: { data: Float32Array } }).y.data;
-
-export function ourGpuScan(problem: ScanProblem): Contestant {
-  return {
-    name: gpuName,
-    prepare: async () => {
-      const model = await load(problem);
-      const inputs = treeOf(problem);
-      return { run: async () => void (await model.run(inputs)), error: async () => normwiseError(await answer(model, inputs), problem.y64), close: () => model.dispose() };
-    },
-  };
-}
-/** One modality of a problem. */
-function alone(problem: ScanProblem, m: number): ScanProblem {
-  const { shape } = problem;
-  const part = (data: Float32Array, size: number): Float32Array => {
-    const out = new Float32Array(shape.steps * size);
-    for (let t = 0; t < shape.steps; t++) out.set(data.subarray((t * shape.modalities + m) * size, (t * shape.modalities + m + 1) * size), t * size);
-    return out;
-  };
-  const { channels, states } = shape;
-  return {
-    shape: { ...shape, modalities: 1 }, dt: part(problem.dt, channels), u: part(problem.u, channels), B: part(problem.B, states), C: part(problem.C, states),
-    aLog: problem.aLog.slice(m * channels * states, (m + 1) * channels * states),
-    y64: Float64Array.from({ length: shape.steps * channels }, (_, k) => problem.uncoupled64[(Math.floor(k / channels) * shape.modalities + m) * channels + (k % channels)] as number), uncoupled64: new Float64Array(),
-  };
-}
-export function separateScans(problem: ScanProblem): Contestant {
-  return {
-    name: separateName,
-    prepare: async () => {
-      const parts = await Promise.all(Array.from({ length: problem.shape.modalities }, async (_, m) => {
-        const own = alone(problem, m);
-        return { own, model: await load(own), inputs: treeOf(own) };
-      }));
-      return {
-        run: async () => { for (const p of parts) await p.model.run(p.inputs); },
-        error: async () => Math.max(...(await Promise.all(parts.map(async (p) => normwiseError(await answer(p.model, p.inputs), p.own.y64))))),
-        close: () => { for (const p of parts) p.model.dispose(); },
-      };
-    },
-  };
-}
+export const onWebgpu: OnGpu = {
+  ours: 'ssmc, WebGPU, run() with copies', separate: 'ssmc, WebGPU, each modality alone (uncoupled)',
+  load: async (problem) => {
+    const gpu = await adapterSource();
+    const { module } = compileSpec(selectiveSpec(problem.shape), { webgpu: true });
+    return loadScan(problem, module, 'webgpu', { gpu });
+  },
+};
 
 /** dt, u, y: [steps, modalities, channels]; B, C: [steps, modalities, states]; A: [modalities, channels, states]. */
 function perStateKernel({ steps, channels, states, modalities }: ScanProblem['shape']): string {

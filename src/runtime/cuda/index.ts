@@ -17,8 +17,8 @@ export interface CudaPlan extends GpuPlanSource {
   /** What NVRTC is told. */
   readonly options: readonly string[];
   readonly images: readonly Image<Uint8Array>[];
-  /** A compiler that is preferred to NVRTC: machine code for one architecture. */
-  readonly compile?: (arch: string) => Promise<Uint8Array>;
+  /** A compiler that is preferred to NVRTC, where it is to be had: machine code for one architecture. */
+  readonly compile?: (arch: string) => Promise<Uint8Array | undefined>;
 }
 interface PlanFile extends GpuPlanSource {
   readonly source: string;
@@ -78,8 +78,7 @@ function codeOf<From>(images: readonly Image<From>[], read: (from: From) => Prom
   return async (native, nvrtc, capability) => {
     const found = fitting(images, capability);
     if (found) return read(found.code);
-    if (compile) return compile(`sm_${capability}`);
-    return native.compile(nvrtc, await source(), options, capability).catch((error: unknown) => {
+    return (await compile?.(`sm_${capability}`)) ?? native.compile(nvrtc, await source(), options, capability).catch((error: unknown) => {
       const made = images.map((i) => i.arch).join(', ');
       throw gpuFailure(5514, { why: `${made === '' ? 'none were compiled' : `they were compiled for ${made}`}, the device is sm_${capability}; ${reason(error)}` }, error);
     });
