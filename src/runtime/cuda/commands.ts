@@ -50,6 +50,8 @@ export function gather(commands: readonly Command<number>[]): { readonly data: A
 /** A pointer for each buffer and for the lengths, an integer for each other scalar, in the order of the launch's arguments. */
 function launch(words: number[], { frame, launch: l, steps, half }: Extract<Command<number>, { kind: 'launch' }>, plan: GpuPlan, functions: ReadonlyMap<string, number>): void {
   const { batch } = frame;
+  // Kernels with threads ask neither for the steps before a tile nor for its place in a run: state comes from carries.
+  const scalars = { B: batch, T: steps, R: batch * steps, t0: 0, part: 2 };
   const { entry, threads = 1 } = plan.entries[l.entry] as GpuPlan['entries'][string];
   words.push(LAUNCH, functions.get(entry) as number, groupsOf(l, batch, steps), l.grid?.batches === 'B' ? batch : 1, 1, threads, l.arguments.length);
   for (const a of l.arguments) {
@@ -57,6 +59,6 @@ function launch(words: number[], { frame, launch: l, steps, half }: Extract<Comm
       const { buffer, offset } = frame.place(a.buffer, half);
       words.push(POINTER, buffer, offset);
     } else if (a.scalar === 'lengths') words.push(POINTER, frame.lengths, 0);
-    else words.push(NUMBER, { B: batch, T: steps, R: batch * steps, t0: 0 }[a.scalar]);
+    else words.push(NUMBER, scalars[a.scalar]);
   }
 }
