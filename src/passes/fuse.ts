@@ -432,25 +432,30 @@ class Fusion {
   #states(members: readonly DefinitionId[], items: readonly Item[]): KeptState[] {
     const depth = new Map<DefinitionId, number>();
     const mixing = new Set<DefinitionId>();
+    /** Read at this step at another element: computed there and then, and so are the states whose past they read. */
+    const onTheWay = new Set<DefinitionId>();
     const looped = (i: Index): boolean => i.axis.size > UNROLL;
-    for (const item of items) {
-      const visit = (e: Expr): void => {
-        if (e.kind === 'read' && e.time && members.includes(e.def) && (e.time.constant !== 0 || e.time.terms.length > 0)) {
-          const range = affineRange(e.time);
-          depth.set(e.def, Math.max(depth.get(e.def) ?? 0, Math.abs(range.low), Math.abs(range.high)));
-          const target = items.find((x) => x.def === e.def) as Item;
-          e.at.forEach((a, p) => {
-            const own = target.indices[p] as Index;
-            if (!target.inner.includes(own) || !looped(own)) return;
-            const i = plainIndex(a);
-            const nested = item.inner.some(looped);
-            if (!i || (!item.inner.includes(i) && nested)) mixing.add(e.def);
-          });
-        }
-        for (const kid of children(e)) visit(kid);
-      };
-      visit(item.body);
-    }
+    const past = (e: Expr): e is ExprOf<'read'> => e.kind === 'read' && e.time !== undefined && (e.time.constant !== 0 || e.time.terms.length > 0);
+    // Inside a loop over elements, a member is read at another element than the loop's.
+    const crosses = (item: Item, target: Item, e: ExprOf<'read'>): boolean => e.at.some((a, p) => {
+      const own = target.indices[p] as Index;
+      if (!target.inner.includes(own) || !looped(own)) return false;
+      const i = plainIndex(a);
+      return !i || (!item.inner.includes(i) && item.inner.some(looped));
+    });
+    for (const item of items) visitExpr(item.body, (e) => {
+      if (e.kind !== 'read' || !e.time || !members.includes(e.def)) return;
+      const target = items.find((x) => x.def === e.def) as Item;
+      if (past(e)) {
+        const range = affineRange(e.time);
+        depth.set(e.def, Math.max(depth.get(e.def) ?? 0, Math.abs(range.low), Math.abs(range.high)));
+      }
+      if (crosses(item, target, e)) (past(e) ? mixing : onTheWay).add(e.def);
+    });
+    // A set's iteration sees what is added meanwhile.
+    for (const id of onTheWay) visitExpr((items.find((x) => x.def === id) as Item).body, (e) => {
+      if (e.kind === 'read' && e.time && members.includes(e.def)) (past(e) ? mixing : onTheWay).add(e.def);
+    });
     const shapes = new Set(items.filter((x) => depth.has(x.def)).map((x) => x.inner.filter(looped).map((i) => i.axis.size).join('x')));
     return [...depth].map(([def, d]) => {
       const definition = this.#def(def) as Equation;

@@ -27,6 +27,25 @@ describe('states', () => {
     let [a, b] = [0, 0];
     near(out('y'), x.map((v) => { [a, b] = [0.5 * b + v, 0.25 * a - v]; return a + 10 * b; }));
   });
+  it('mix their elements through what is read of them at the same step, also where elements are gone through in a loop', () => {
+    const n = 16;
+    const weight = (i: number, j: number): number => 0.05 * Math.cos(i + 2 * j);
+    const head = `axis n = ${n}\naxis k = ${n}\ninput x[t]\nA[n, k] = 0.05 * cos(n + 2 * k)\n`;
+    const plain = run(spec('mixed through the last', `${head}last[t, n] = h[t-1, n]\nstate h[t, n] = 0.5 * last[t, n] + sum(k: A[n, k] * last[t, k]) + (n + 1) * x[t]\noutput y[t, n] = h[t, n]`), line);
+    let h = new Array<number>(n).fill(0);
+    near(plain('y'), x.flatMap((v) => {
+      h = h.map((s, i) => 0.5 * s + h.reduce((sum, z, j) => sum + weight(i, j) * z, 0) + (i + 1) * v);
+      return h;
+    }));
+    const two = run(spec('mixed through another', `${head}state b[t, n] = 0.5 * b[t-1, n] + 0.1 * h[t-1, n] + (n + 1) * x[t]\nstate h[t, n] = 0.9 * h[t-1, n] + sum(k: A[n, k] * b[t, k])\noutput y[t, n] = h[t, n]`), line);
+    h = h.map(() => 0);
+    let b = h;
+    near(two('y'), x.flatMap((v) => {
+      b = b.map((s, i) => 0.5 * s + 0.1 * (h[i] as number) + (i + 1) * v);
+      h = h.map((s, i) => 0.9 * s + b.reduce((sum, z, j) => sum + weight(i, j) * z, 0));
+      return h;
+    }));
+  });
   it('read what others are at the same step, and the step before last', () => {
     const out = run(spec('ordered', 'input x[t]\nm[t] = 2 * a[t-1] + x[t]\nstate b[t] = 0.5 * b[t-2] + m[t]\nstate a[t] = 0.1 * b[t] + 0.2 * a[t-1]\noutput y[t] = a[t]'), line);
     const a: number[] = [];
