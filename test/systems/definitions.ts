@@ -95,7 +95,7 @@ export function lru(w: Weights, name: string, x: Rows, n: number): number[][] {
 function shortConvolution(w: Weights, name: string, x: Rows, k: number, ahead = false): number[][] {
   return x.map((row, t) => row.map((_, d) => silu(element(w, `${name}.bias`, d) + sum(k, (j) => {
     const row2 = x[ahead ? t + k - 1 - j : t - k + 1 + j];
-    return row2 ? element(w, `${name}.weight`, d, 0, j) * at(row2, d) : 0;
+    return row2 ? element(w, `${name}.weight`, d, j) * at(row2, d) : 0;
   }))));
 }
 interface Selective { readonly suffix: string; readonly A: string; readonly D: string; readonly ahead: boolean }
