@@ -14,7 +14,9 @@ interface Edge {
   readonly typeOnly: boolean;
 }
 const files = ['grammar', 'src', 'targets'].flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts')).map((f) => posix.join(folder, f.replaceAll('\\', '/'))));
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts')).map((f) => posix.join(folder, f.replaceAll('\\', '/')))
+    // The extension for VS Code is a package of its own.
+    .filter((f) => !f.startsWith('grammar/editor/')));
 const edges: readonly Edge[] = files.flatMap((from) => {
   const text = readFileSync(join(root, from), 'utf8');
   const statements = [...text.matchAll(/^(?:import|export)\s+(type\s)?[^;'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm)];

@@ -1,0 +1,108 @@
+/**
+ * The TextMate grammar against the compiler's own lexer: on every example and library file, and on random specs, a keyword has a
+ * keyword's scope where the compiler sees one and nowhere else, and so have numbers, strings, comments and functions. One spec's scopes in full.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createOnigScanner, createOnigString, loadWASM } from 'vscode-oniguruma';
+import { INITIAL, parseRawGrammar, Registry, type IGrammar } from 'vscode-textmate';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { builtin, functions, initialisers, reductions } from '../../src/language-service/builtins.js';
+import { isKeyword, isName, tokensOf } from '../../src/language-service/words.js';
+import { std } from '../random/agree.js';
+import { randomSpec } from '../random/generate.js';
+
+const root = join(import.meta.dirname, '../..');
+const path = join(root, 'grammar/editor/syntaxes/ssm.tmLanguage.json');
+let grammar: IGrammar;
+beforeAll(async () => {
+  await loadWASM(readFileSync(createRequire(import.meta.url).resolve('vscode-oniguruma/release/onig.wasm')).buffer as ArrayBuffer);
+  const registry = new Registry({ onigLib: Promise.resolve({ createOnigScanner, createOnigString }), loadGrammar: (scope) => Promise.resolve(scope === 'source.ssm' ? parseRawGrammar(readFileSync(path, 'utf8'), path) : null) });
+  grammar = await registry.loadGrammar('source.ssm') as IGrammar;
+});
+
+/** The innermost scope of each character's token, by offset. */
+function scopesOf(text: string): (offset: number) => string {
+  const starts: number[] = [];
+  const scopes: string[] = [];
+  let stack = INITIAL;
+  let offset = 0;
+  for (const line of text.split('\n')) {
+    const result = grammar.tokenizeLine(line, stack);
+    for (const t of result.tokens) {
+      starts.push(offset + t.startIndex);
+      scopes.push(t.scopes.slice(1).at(-1) ?? '');
+    }
+    stack = result.ruleStack;
+    offset += line.length + 1;
+  }
+  return (at) => scopes[starts.findLastIndex((s) => s <= at)] ?? '';
+}
+const keywordScope = /^(keyword\.(control|operator\.in)|storage\.type\.(?!arrow))/;
+/** What the grammar says otherwise than the lexer. */
+function disagreements(text: string): string[] {
+  const scope = scopesOf(text);
+  const { tokens, comments } = tokensOf(text, 'spec.ssm');
+  const line = (at: number): number => text.slice(0, at).split('\n').length;
+  const wrong = tokens.flatMap((t, k): string[] => {
+    const got = scope(t.startOffset);
+    const say = (want: string): string[] => [`${line(t.startOffset)}: ${t.image} is ${got || 'nothing'}, not ${want}`];
+    if (isKeyword(t)) return keywordScope.test(got) ? [] : say('a keyword');
+    if (t.tokenType.name === 'Num') return got === 'constant.numeric.ssm' || got === 'entity.name.namespace.ssm' ? [] : say('a number');
+    if (t.tokenType.name === 'Str') return got.startsWith('string.') ? [] : say('a string');
+    if (!isName(t)) return got === '' ? say('an operator or bracket') : [];
+    if (keywordScope.test(got) || got === '') return say('a name');
+    const called = tokens[k + 1]?.image === '(' && ![':', '='].includes(tokens[k - 1]?.image ?? '') && !['block', 'model'].includes(tokens[k - 1]?.image ?? '');
+    if (called && builtin(t.image) && !got.startsWith('support.function')) return say('a function');
+    return [];
+  });
+  return [...wrong, ...comments.filter((c) => !scope(c.span.start).startsWith('comment.')).map((c) => `${line(c.span.start)}: ${c.text} is no comment`)];
+}
+
+const examples = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ssm')).toSorted();
+const reference = [...readFileSync(join(root, 'grammar/README.md'), 'utf8').matchAll(/```ssm\n([\s\S]*?)```/g)].map((m) => m[1] as string);
+
+describe('the TextMate grammar sees what the lexer sees', () => {
+  it.each(examples)('in examples/%s', (f) => { expect(disagreements(readFileSync(join(root, 'examples', f), 'utf8'))).toEqual([]); });
+  it.each([...std.keys()])('in %s', (f) => { expect(disagreements(std.get(f) as string)).toEqual([]); });
+  it('in the language reference', () => {
+    expect(reference.length).toBeGreaterThan(5);
+    for (const text of reference) expect(disagreements(text)).toEqual([]);
+  });
+  it('in random specs', () => {
+    for (let seed = 0; seed < Number(process.env['COUNT'] ?? 300); seed++) expect([seed, disagreements(randomSpec(seed).text)]).toEqual([seed, []]);
+  });
+  it('where keywords are names', () => {
+    const text = 'block B(x[t, c], state = 16, input = 2, match = 3) {\n  axis axis = state\n  param model.block[axis] = 1\n  output y[t, c] = state * input * model.block[0] * x[t, c] + match\n}\nmodel M {\n  axis c = 1\n  input x[t, c]\n  output y = B(x, state = 4, input = 1) as repeat\n}\n';
+    expect(disagreements(text)).toEqual([]);
+  });
+});
+
+describe('the grammar', () => {
+  it('knows the functions of the language', () => {
+    for (const name of [...functions.keys(), ...initialisers.keys()]) expect([name, scopesOf(`  y = ${name}(x)`)(6)]).toEqual([name, 'support.function.builtin.ssm']);
+    for (const name of reductions.keys()) expect([name, scopesOf(`  y = ${name}(i in m, j: x)`)(6)]).toEqual([name, 'support.function.reduction.ssm']);
+  });
+  it('goes on after a bracket that is missing', () => {
+    const text = 'model M {\n  v[t, c] = 2 * (x[t, c\n}\nmodel N {\n  axis c = 4\n}\n';
+    expect(scopesOf(text)(text.indexOf('axis'))).toBe('storage.type.axis.ssm');
+  });
+  it('gives these scopes', () => {
+    const text = `import Linear from "std" // here
+/// A model.
+model M {
+  modalities m = audio[74], text
+  axis n = 2
+  param w.a[m, n] = uniform(-1, 1e-3)
+  state h[t, n] = sum(i in m: w.a[i, n]) * h[t-1, n]
+  rename "{x}.w" to "w.{x}"
+  repeat 2 as layers { x = Linear(x, out = 4) as _ }
+  output y[t] = match kind { one => pi, two | three => h[t, m.audio] }
+}
+`;
+    const scope = scopesOf(text);
+    const words = [...text.matchAll(/"[^"]*"|\/\/.*|[A-Za-z_][\w.]*|[\d.e]+(?:-\d)?|=>|[^\s\w]/g)].map((m) => `${m[0]} ${scope(m.index).replace(/\.ssm$/, '')}`);
+    expect(words.filter((w) => !/punctuation|keyword\.operator\.a/.test(w)).join('\n')).toMatchInlineSnapshot();
+  });
+});
