@@ -103,6 +103,75 @@ model M {
 `;
     const scope = scopesOf(text);
     const words = [...text.matchAll(/"[^"]*"|\/\/.*|[A-Za-z_][\w.]*|[\d.e]+(?:-\d)?|=>|[^\s\w]/g)].map((m) => `${m[0]} ${scope(m.index).replace(/\.ssm$/, '')}`);
-    expect(words.filter((w) => !/punctuation|keyword\.operator\.a/.test(w)).join('\n')).toMatchInlineSnapshot();
+    expect(words.filter((w) => !/punctuation|keyword\.operator\.a/.test(w)).join('\n')).toMatchInlineSnapshot(`
+      "import keyword.control.import
+      Linear entity.name.type.block
+      from keyword.control.from
+      "std" string.quoted.double
+      // here comment.line.double-slash
+      /// A model. comment.line.documentation
+      model storage.type.model
+      M entity.name.type.model
+      modalities storage.type.axis
+      m entity.name.type.axis
+      audio variable.other
+      74 constant.numeric
+      text variable.other
+      axis storage.type.axis
+      n entity.name.type.axis
+      2 constant.numeric
+      param storage.type.param
+      w.a variable.other.definition
+      m entity.name.type.axis
+      n entity.name.type.axis
+      uniform support.function.builtin
+      1 constant.numeric
+      1e-3 constant.numeric
+      state storage.type.state
+      h variable.other.definition
+      t variable.language.time
+      n entity.name.type.axis
+      sum support.function.reduction
+      i entity.name.type.axis
+      in keyword.operator.in
+      m entity.name.type.axis
+      w.a variable.other
+      i entity.name.type.axis
+      n entity.name.type.axis
+      h variable.other
+      t variable.language.time
+      1 constant.numeric
+      n entity.name.type.axis
+      rename keyword.control.rename
+      "{x}.w" string.quoted.double
+      to keyword.control.to
+      "w.{x}" string.quoted.double
+      repeat keyword.control.repeat
+      2 constant.numeric
+      as keyword.control.as
+      layers entity.name.namespace
+      x variable.other.definition
+      Linear entity.name.type.block
+      x variable.other
+      out variable.parameter
+      4 constant.numeric
+      as keyword.control.as
+      _ entity.name.namespace
+      output storage.type.output
+      y variable.other.definition
+      t variable.language.time
+      match keyword.control.match
+      kind variable.other
+      one variable.other.enummember
+      => storage.type.arrow
+      pi constant.language
+      two variable.other.enummember
+      | keyword.operator.choice
+      three variable.other.enummember
+      => storage.type.arrow
+      h variable.other
+      t variable.language.time
+      m.audio entity.name.type.axis"
+    `);
   });
 });
