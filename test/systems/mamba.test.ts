@@ -18,6 +18,12 @@ for (const groups of [1, 2]) {
   });
 }
 
+// Heads of so many channels are summed in a loop, within the sum over groups: no tile of a matrix product.
+checkSystem({
+  name: 'Mamba-2, wider heads', sizes: [16], lengths: [1, 17], text: (n) => alone('Mamba2', `Mamba2(x, state = ${n}, headdim = 16, groups = 2)`, 32),
+  define: single((w, x, n) => mamba2(w, 'block', x, { n, kernel: 4, expand: 2, headdim: 16, groups: 2 })),
+});
+
 /** A state dict of float32 tensors, through a safetensors file. */
 function stateDict(shapes: Readonly<Record<string, readonly number[]>>): Map<string, Doubles> {
   const random = new Random(3, 'state dict');

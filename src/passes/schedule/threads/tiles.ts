@@ -55,7 +55,9 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   let plain = true;
   for (const item of stage.items) visitExpr(item.body, (e) => {
     if (e.kind !== 'reduce' || e.over === 'time' || e.over.axis.size <= UNROLL) return;
-    const sum = e.op === 'sum' || e.op === 'mean' ? leaves(e, lane, items, layout) : undefined;
+    // A sum inside another has an index that no tile binds.
+    const alone = [...freeIndices(e)].every((i) => order.includes(i));
+    const sum = alone && (e.op === 'sum' || e.op === 'mean') ? leaves(e, lane, items, layout) : undefined;
     if (sum) sums.push(sum);
     else plain = false;
   });
