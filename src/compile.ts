@@ -5,7 +5,7 @@ import { check, type SourceHost } from './check/index.js';
 import { Diagnostics, type Diagnostic } from './diagnostics/diagnostic.js';
 import { countKernel } from './explain/count.js';
 import { Builder } from './ir/builder.js';
-import type { Kernel } from './ir/kernel.js';
+import type { Kernel, Stored } from './ir/kernel.js';
 import type { Definition, Program } from './ir/program.js';
 import type { Stage, StageGraph, Strategy } from './ir/stages.js';
 import { verifyKernel } from './ir/verify-kernel.js';
@@ -61,6 +61,8 @@ export interface CompileOptions {
   readonly denyUnstable?: boolean;
   /** Also kernels for WebGPU; `where-it-fits`: a model beyond its limits goes without, with a warning. */
   readonly webgpu?: boolean | 'where-it-fits';
+  /** What those of WebGPU store activations and constants as (default f32); arithmetic and states stay float32. */
+  readonly storage?: Stored;
   /** Also kernels for CUDA. */
   readonly cuda?: boolean;
   /** Where the elements of each stored tensor lie: sharpens the stability bounds. */
@@ -173,7 +175,7 @@ function compileCuda(fused: StageGraph, recurrences: Recurrences, builder: Build
 function onThreads(machine: Capabilities, fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions): { graph: StageGraph; scheduled: Schedule; pasts: ReadonlySet<number> } {
   // What forbids a strategy forbids it on every machine, and has been said.
   const graph = chooseStrategies(fused, machine, builder, options.strategy ?? 'auto', new Diagnostics(), recurrences);
-  const scheduled = schedule(graph, machine, builder);
+  const scheduled = schedule(graph, machine, builder, options.storage ?? 'f32');
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
   return { graph, scheduled, pasts: new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : []))) };
 }

@@ -2,7 +2,7 @@
  * A target: what a machine can do, and how kernels become its code. It is not a device: emission touches no hardware, no file system
  * and no clock, and no pass asks for a target's name.
  */
-import type { Kernel } from '../src/ir/kernel.js';
+import type { Kernel, StorageTypes } from '../src/ir/kernel.js';
 import type { Threads } from '../src/passes/schedule/threads/machine.js';
 
 export interface Capabilities {
@@ -12,6 +12,8 @@ export interface Capabilities {
   readonly registers: number;
   /** Of a machine whose lanes are threads of their own. */
   readonly threads?: Threads;
+  /** What it can store beside float32. */
+  readonly storage?: StorageTypes;
 }
 export interface Target<Options> {
   readonly name: string;

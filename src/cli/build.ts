@@ -1,5 +1,6 @@
 /** Compiling for commands: open, compile, report. */
 import { compile, type Compilation, type CompiledModule, type CompileOptions } from '../compile.js';
+import type { Stored } from '../ir/kernel.js';
 import type { Strategy } from '../ir/stages.js';
 import type { Program } from '../ir/program.js';
 import type { Arguments } from './command.js';
@@ -30,7 +31,7 @@ export function build(args: Arguments, io: Io, { quiet = false, bounds = false, 
   const progress = new Progress(io);
   // The hash is over what the compiler reads, so a first look reads all of it.
   const options = (specHash: string): CompileOptions => ({
-    specHash, strategy: (args.text('strategy') ?? 'auto') as 'auto' | Strategy, denyUnstable: args.text('deny') === 'unstable',
+    specHash, strategy: (args.text('strategy') ?? 'auto') as 'auto' | Strategy, denyUnstable: args.text('deny') === 'unstable', storage: (args.text('storage') ?? 'f32') as Stored,
     ...(args.text('model') === undefined ? {} : { model: args.text('model') as string }),
     ...(tensors ? { weights: weightIntervals(tensors) } : {}), ...more,
     onPass: (name, why, program) => {

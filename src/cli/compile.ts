@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileBase, generateModule } from '../bindings/generate.js';
 import { build, type Built } from './build.js';
 import { jsonDiagnostic } from '../diagnostics/render.js';
-import { deny, help, json, model, strategy, weights, type Arguments, type Command } from './command.js';
+import { deny, help, json, model, storage, strategy, weights, type Arguments, type Command } from './command.js';
 import { UsageError, type Io, type Opened } from './io.js';
 import { checkArchitectures, compileImages, DEFAULT_ARCH, hasNvcc, type Image } from './nvcc.js';
 import { watching } from './watch.js';
@@ -21,7 +21,7 @@ export const compileCommand: Command = {
     ts: { type: 'boolean', help: 'write TypeScript instead of JavaScript and declarations' },
     watch: { type: 'boolean', help: 'compile again when the spec or what it imports changes' },
     check: { type: 'boolean', help: 'write nothing; exit 1 where the output is stale' },
-    strategy, deny, weights, model, json, help,
+    strategy, storage, deny, weights, model, json, help,
   },
   run: (args, io) => {
     if (!args.flag('watch')) return once(args, io);
@@ -32,6 +32,7 @@ export const compileCommand: Command = {
 
 function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): number {
   const targets = args.texts('target');
+  if (args.text('storage') === 'f16' && targets.length > 0 && !targets.includes('wgsl')) throw new UsageError('--storage f16 is for --target wgsl');
   const webgpu = targets.length === 0 ? 'where-it-fits' : targets.includes('wgsl');
   const cuda = targets.includes('cuda');
   const architectures = args.texts('arch');
@@ -48,7 +49,7 @@ function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): numbe
     else if (!current) io.err(`${folder} is stale: run \`ssmc compile\`\n`);
     return current ? 0 : 1;
   }
-  writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed|\\.subgroups|\\.sm_\\w+)?\\.[0-9a-f]{8}\\.(wasm|wgsl|webgpu\\.json|cu|cuda\\.json|ptx|cubin)$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
+  writeOutput(folder, output, new RegExp(`^${base}(\\.relaxed|(\\.shader-f16)?(\\.subgroups)?|\\.sm_\\w+)?\\.[0-9a-f]{8}\\.(wasm|wgsl|webgpu\\.json|cu|cuda\\.json|ptx|cubin)$`), (step) => { if (process.env['SSMC_KILL_AT'] === step) process.kill(process.pid, 'SIGKILL'); });
   const files = [...output.assets.keys(), ...output.entries.keys()];
   if (args.flag('json')) io.out(`${JSON.stringify({ diagnostics, folder, files })}\n`);
   else io.err(`${files.map((f) => join(folder, f)).join('\n')}\n`);

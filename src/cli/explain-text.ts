@@ -33,6 +33,7 @@ export function gpuText(e: GpuExplanation): string {
     '',
     `a run      ${costText(e.run)}`,
     ...(e.push ? [`a push     ${costText(e.push)} (of one step)`] : []),
+    ...e.storage.map((s) => `stored     ${s.name} as ${s.element}: ${s.why}`),
     '',
   ];
   return `${lines.join('\n')}\n`;

@@ -6,7 +6,7 @@ import { printKernel } from '../ir/print-kernel.js';
 import { printProgram } from '../ir/print-program.js';
 import { printStages } from '../ir/print-stages.js';
 import { build } from './build.js';
-import { help, json, model, strategy, weights, type Command } from './command.js';
+import { help, json, model, storage, strategy, weights, type Command } from './command.js';
 import { explanationText, gpuText } from './explain-text.js';
 import { UsageError } from './io.js';
 import { stabilityJson, stabilityText } from '../explain/stability.js';
@@ -20,7 +20,7 @@ export const explainCommand: Command = {
     kernels: { type: 'boolean', help: 'print the kernels; with --target wgsl also their WGSL' },
     batch: { type: 'string', value: 'N', help: 'for the figures (default 1)' },
     length: { type: 'string', value: 'N', help: 'for the figures (default 1024)' },
-    weights, strategy, model, json, help,
+    weights, strategy, storage, model, json, help,
   },
   run: (args, io) => {
     const wanted = args.texts('after');
@@ -28,6 +28,7 @@ export const explainCommand: Command = {
     let before = '';
     const figures = { batch: args.count('batch', 1), length: args.count('length', 1024) };
     const onGpu = args.text('target') === 'wgsl';
+    if (args.text('storage') === 'f16' && !onGpu) throw new UsageError('--storage f16 is for --target wgsl');
     const built = build(args, io, { quiet: true, bounds: true, webgpu: onGpu, onPass: (name, why, program) => {
       const text = printProgram(program);
       texts.push({ name, why, text, changed: text !== before });

@@ -5,7 +5,7 @@ import { interpret } from '../interpreter/interpret.js';
 import { writeSafetensors, type WritableTensor } from '../runtime/index.js';
 import { build } from './build.js';
 import { loadBuilt } from './gpu.js';
-import { help, json, model, strategy, type Command } from './command.js';
+import { help, json, model, storage, strategy, type Command } from './command.js';
 import { InputFault, UsageError } from './io.js';
 import { Progress } from './progress.js';
 import { inputDoubles, openTensors, runModel, weightDoubles } from './tensors.js';
@@ -22,12 +22,13 @@ export const runCommand: Command = {
     lengths: { type: 'string', value: 'N,N,…', help: 'steps of each row of the batch' },
     finite: { type: 'boolean', help: 'refuse inputs that hold NaN or infinities' },
     relaxed: { type: 'boolean', help: 'relaxed SIMD, where the engine has it' },
-    strategy, model, json, help,
+    strategy, storage, model, json, help,
   },
   run: async (args, io) => {
     for (const need of ['input', 'output'] as const) if (args.text(need) === undefined) throw new UsageError(`--${need} is missing`);
     const device = args.text('device') ?? 'auto';
     if (args.texts('trace').length > 0 && device !== 'interpreter') throw new UsageError('--trace needs --device interpreter');
+    if (args.text('storage') === 'f16' && device !== 'webgpu' && device !== 'auto') throw new UsageError('--storage f16 is for --device webgpu');
     const built = build(args, io, { relaxed: args.flag('relaxed'), quiet: true, webgpu: device === 'webgpu' ? true : device === 'auto' && 'where-it-fits', cuda: device === 'cuda' || device === 'auto' });
     if (!built) return 1;
     const { manifest } = built.module;

@@ -101,7 +101,8 @@ class Counter {
         case 'let': case 'var': case 'set': this.#value(s.value, times); break;
         case 'store':
           this.#value(s.value, times);
-          tally.store(s.buffer, times * (s.lanes === 'vector' ? this.#lanes : this.#share(s.lanes)));
+          if (s.second) this.#value(s.second, times);
+          tally.store(s.buffer, times * (s.lanes === 'vector' ? this.#lanes : this.#share(s.lanes) * (s.second ? 2 : 1)));
           break;
         case 'if': this.#list(decide(s.cond, env, steps) ? s.then : s.else, env, times); break;
         case 'barrier': tally.barriers += times / (this.#kernel.grid?.threads ?? 1); break;

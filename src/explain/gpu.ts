@@ -7,10 +7,11 @@
 import type { WebgpuModule } from '../compile.js';
 import type { Kernel } from '../ir/kernel.js';
 import type { Phase, Stage } from '../ir/stages.js';
-import { arrangement, groupsOf } from '../runtime/gpu/arrangement.js';
+import { arenaBytes, arrangement, groupsOf, widthOf } from '../runtime/gpu/arrangement.js';
 import { FIRST_WORK, slicesThatFit, tileSteps } from '../runtime/gpu/slices.js';
 import { FOLD } from '../runtime/webgpu/gpu.js';
 import type { BufferSpec, GpuPlan } from '../runtime/manifest.js';
+import type { StorageChoice } from '../passes/schedule/storage.js';
 import { countKernel } from './count.js';
 import { domainText } from './explain.js';
 
@@ -58,6 +59,8 @@ export interface GpuExplanation {
   /** Bytes that the host writes and reads in a run, and in a push with its copy of the state. */
   readonly host: { readonly run: number; readonly push: number };
   readonly kernels: readonly KernelReport[];
+  /** What each activation is stored as, where something other than float32 was asked for. */
+  readonly storage: readonly StorageChoice[];
   readonly run: Cost;
   /** Absent where the model can't be streamed. */
   readonly push?: Cost;
@@ -94,13 +97,13 @@ export function explainGpu(module: WebgpuModule, sizes: { readonly batch: number
     }];
   }));
   const arranged = arrangement(manifest, plan, (slices[0] as (typeof slices)[number]).rows, Math.min(capacity, sizes.length));
-  const bytes = (kinds: readonly GpuPlan['arenas'][number][]): number => plan.arenas.reduce((n, a, k) => n + (kinds.includes(a) ? 4 * (arranged.sizes[k] as number) * (a === 'past' ? 2 : 1) : 0), 0);
+  const bytes = (kinds: readonly GpuPlan['arenas'][number][]): number => plan.arenas.reduce((n, a, k) => n + (kinds.includes(a) ? arenaBytes(arranged, k) * (a === 'past' ? 2 : 1) : 0), 0);
   return {
     model: manifest.model, ...sizes, slices, stages: graph.stages.filter((s) => s.phase !== 'load').length,
     pipelines: new Set(kernels.map((k) => k.entry)).size, wgslBytes: new TextEncoder().encode(module.wgsl).length,
     memory: { rows: bytes(['rows']), carry: bytes(['carry', 'past']), constants: bytes(['constants']) },
     host: { run: hostBytes(module, sizes.batch, sizes.length, false), push: hostBytes(module, sizes.batch, 1, true) },
-    kernels, run: sum(kernels.map((k) => k.run)), ...(manifest.notStreamable === undefined ? { push: sum(kernels.map((k) => k.push)) } : {}),
+    kernels, storage: schedule.storage, run: sum(kernels.map((k) => k.run)), ...(manifest.notStreamable === undefined ? { push: sum(kernels.map((k) => k.push)) } : {}),
   };
 }
 function sum(costs: readonly Cost[]): Cost {
@@ -122,13 +125,13 @@ function memoised(count: (kernel: Kernel, batch: number, steps: number) => Cost)
 function costOf(kernel: Kernel, { schedule }: WebgpuModule, batch: number, steps: number): Cost {
   if (groups(kernel, batch, steps) === 0) return NOTHING;
   const counts = countKernel(kernel, { batch, steps }, 1);
+  const specs = new Map(schedule.buffers.map((b) => [b.name, b]));
   const spaces = new Map((kernel.memories ?? []).map((m) => [m.name, m.space]));
   const inSpace = (space: 'thread' | 'group' | undefined): number =>
-    4 * [counts.loads, counts.stores].flatMap((of) => [...of]).reduce((n, [buffer, elements]) => n + (spaces.get(buffer) === space ? elements : 0), 0);
-  const specs = new Map(schedule.buffers.map((b) => [b.name, b]));
+    [counts.loads, counts.stores].flatMap((of) => [...of]).reduce((n, [buffer, elements]) => n + (spaces.get(buffer) === space ? elements * widthOf(specs.get(buffer)) : 0), 0);
   const moved = kernel.parameters.reduce((n, p) => {
     const spec = p.kind === 'buffer' ? specs.get(p.name) : undefined;
-    return n + (spec && p.kind === 'buffer' ? elementsOf(spec, batch, steps) * 4 * (p.access === 'read-write' ? 2 : 1) : 0);
+    return n + (spec && p.kind === 'buffer' ? elementsOf(spec, batch, steps) * widthOf(spec) * (p.access === 'read-write' ? 2 : 1) : 0);
   }, 0);
   return { dispatches: 1, moved, asked: inSpace(undefined), shared: inSpace('group'), barriers: counts.barriers, arithmetic: counts.arithmetic, exponentials: counts.exponentials };
 }
@@ -151,7 +154,7 @@ function groupBytes(kernel: Kernel): number {
   return (kernel.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + (lanes > 1 ? 4 * lanes : 0);
 }
 function hostBytes({ manifest }: WebgpuModule, batch: number, steps: number, state: boolean): number {
-  const of = (tensors: typeof manifest.inputs): number => [...new Set(tensors.map((t) => t.place.buffer))].reduce((n, id) => n + 4 * elementsOf(manifest.buffers[id] as BufferSpec, batch, steps), 0);
-  const kept = manifest.buffers.reduce((n, b) => n + (b.kind === 'carry' ? 4 * b.row * batch : 0), 0);
+  const of = (tensors: typeof manifest.inputs): number => [...new Set(tensors.map((t) => t.place.buffer))].reduce((n, id) => n + widthOf(manifest.buffers[id]) * elementsOf(manifest.buffers[id] as BufferSpec, batch, steps), 0);
+  const kept = manifest.buffers.reduce((n, b) => n + (b.kind === 'carry' ? widthOf(b) * b.row * batch : 0), 0);
   return of(manifest.inputs) + of(manifest.outputs) + (state ? kept : 0);
 }

@@ -18,6 +18,11 @@ export interface InterpretOptions {
   readonly lengths?: readonly number[];
   /** Names of definitions whose values are wanted too. */
   readonly trace?: readonly string[];
+  /**
+   * Sees every definition's values, [time?, indices...], when all of them are known and before others read them, and may round them in
+   * place: what a loop computes that stores them in fewer bits. A recurrence has by then read its own as they were.
+   */
+  readonly stored?: (d: Definition, data: Float64Array) => void;
   /** Told now and then how much is done, from 0 to 1. */
   readonly progress?: (fraction: number) => void;
 }
@@ -41,6 +46,7 @@ export function interpret(program: Program, weights: Tensors, inputs: Tensors, o
   const run = new Run(program, groups, bound, weights);
   const results = new Map([...wanted].map((id) => [id, emptyTensor(definitionOf(program, id), batch, steps)]));
   for (let row = 0; row < batch; row++) {
+    if (options.stored) run.stored = options.stored;
     run.progress = (part) => options.progress?.((row + part) / batch);
     run.row(row, lengths[row] as number, (d, data) => results.get(d.id)?.data.set(data, row * (d.time ? steps : 1) * stepSize(d)));
   }
@@ -92,6 +98,7 @@ class Run {
   #row = 0;
   #group = 0;
   progress: (fraction: number) => void = () => undefined;
+  stored: (d: Definition, data: Float64Array) => void = () => undefined;
 
   constructor(program: Program, groups: readonly Group[], inputs: ReadonlyMap<DefinitionId, BoundInput>, weights: Tensors) {
     this.#inputs = inputs;
@@ -115,7 +122,10 @@ class Run {
       this.#group = at;
       this.progress(at / this.#steps.length);
       const fixed = group.members.every((d) => this.#loadTime.has(d.id));
-      if (!fixed || !this.#loaded) compute(length);
+      if (!fixed || !this.#loaded) {
+        compute(length);
+        for (const d of group.members) this.stored(d, evaluator.cell(d.id).data);
+      }
       for (const d of group.members) done(d, evaluator.cell(d.id).data);
       for (const id of release) evaluator.cell(id).data = new Float64Array(0);
     }

@@ -75,16 +75,24 @@ export type Stmt =
   | { readonly kind: 'var'; readonly name: string; readonly value: Value }
   | { readonly kind: 'set'; readonly name: string; readonly value: Value }
   /** 'vector' writes all lanes at at..at+lanes-1; 'one' writes lane 0; a number of lanes writes the first `count` (at least 1), `stride` elements apart. */
-  | { readonly kind: 'store'; readonly buffer: string; readonly at: Int; readonly value: Value; readonly lanes: 'vector' | 'one' | { readonly count: Int; readonly stride?: number } }
+  /** `second`: what stands at at + 1, `at` being even: the two share a word. */
+  | {
+      readonly kind: 'store'; readonly buffer: string; readonly at: Int; readonly value: Value; readonly second?: Value;
+      readonly lanes: 'vector' | 'one' | { readonly count: Int; readonly stride?: number };
+    }
   | { readonly kind: 'if'; readonly cond: Cond; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
   /** All threads of the group have come here, and see what the others wrote to the group's memory. */
   | { readonly kind: 'barrier' }
   | { readonly kind: 'comment'; readonly text: string };
 
+/** What run-time values are stored as; registers are float32. */
+export type Stored = 'f32' | 'f16';
+/** What a machine can store beside float32; `together`: elements that one thread must write at once, since they share a word. */
+export type StorageTypes = Readonly<Partial<Record<Exclude<Stored, 'f32'>, { readonly together: 1 | 2 }>>>;
 export interface BufferParameter {
   readonly kind: 'buffer';
   readonly name: string;
-  readonly element: 'f32' | 'f64' | 'i32';
+  readonly element: Stored | 'f64' | 'i32';
   readonly access: 'read' | 'write' | 'read-write';
 }
 export interface ScalarParameter {

@@ -45,7 +45,7 @@ export function verifyKernel(k: Kernel): void {
         case 'int': int(s.value, ints); if (ints.has(s.name)) fail(`${s.name} is defined twice`); ints.add(s.name); break;
         case 'let': case 'var': value(s.value, ints, regs); if (regs.has(s.name)) fail(`${s.name} is defined twice`); regs.add(s.name); break;
         case 'set': if (!regs.has(s.name)) fail(`${s.name} is set before it is defined`); value(s.value, ints, regs); break;
-        case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); value(s.value, ints, regs); break;
+        case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); value(s.value, ints, regs); if (s.second) value(s.second, ints, regs); break;
         case 'if': cond(s.cond, ints, regs); list(s.then, ints, regs); list(s.else, ints, regs); break;
         case 'barrier': if (!k.grid) fail('a barrier without threads'); break;
         case 'comment': break;

@@ -8,20 +8,20 @@
 
 export type BufferId = number;
 
-/** Element counts, not bytes. Buffers of `float64` exist at load time only. */
+/** Element counts, not bytes. Buffers of `float64` exist at load time only. Elements are float32, or of another type where one is named: then rows are of whole words. */
 export type BufferSpec =
   /** Fixed size, computed at load: packed weights and load-time values; f32. */
-  | { readonly kind: 'constant'; readonly name: string; readonly size: number }
+  | { readonly kind: 'constant'; readonly name: string; readonly size: number; readonly element?: 'f16' }
   /** Load-time scratch, f64. */
   | { readonly kind: 'load'; readonly name: string; readonly size: number }
   /** [batch · tile, row] f32. Buffers with the same slot share memory, their lives don't overlap. */
-  | { readonly kind: 'rows'; readonly name: string; readonly row: number; readonly slot: number }
+  | { readonly kind: 'rows'; readonly name: string; readonly row: number; readonly slot: number; readonly element?: 'f16' }
   /** [batch · ceil(tile / steps), row] f32: one row per chunk of steps, alive for one call. */
   | { readonly kind: 'chunks'; readonly name: string; readonly row: number; readonly steps: number }
   /** [batch, row] f32, alive for one call. */
   | { readonly kind: 'batch'; readonly name: string; readonly row: number }
   /** [batch, row] f32, kept from one tile or push to the next: states, histories, running reductions. What `stream.save` saves. */
-  | { readonly kind: 'carry'; readonly name: string; readonly row: number };
+  | { readonly kind: 'carry'; readonly name: string; readonly row: number; readonly element?: 'f16' };
 
 /**
  * An i32 argument of a kernel. A buffer's byte address; `B` batch, `T` steps in this tile, `R` = B·T; `lengths`: address of B i32,

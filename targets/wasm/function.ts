@@ -65,6 +65,7 @@ class KernelFunction {
     kernel.parameters.forEach((p, k) => {
       if (p.kind === 'scalar') this.#ints.set(p.name, { local: k, depth: 0 });
       else {
+        if (p.element === 'f16') throw new Error('wasm stores no float16');
         this.#buffers.set(p.name, k);
         this.#elements.set(p.name, p.element);
       }

@@ -5,13 +5,14 @@ import type { Capabilities } from '../target.js';
 import { arrange, type ArenaKind } from './arenas.js';
 import { limits } from './limits.js';
 import { functionTexts, type WgslFunction } from './functions.js';
+import { halfTexts, type HalfHelper } from './halves.js';
 import { dataName, ENTRY, printEntry } from './print.js';
 import { groupReduction, subgroupReduction } from './reductions.js';
 
 export const wgsl = {
   name: 'wgsl',
   // All of a group's memory is set to zero before it runs: by SwiftShader with a store for each element, in code that takes it 0.5 ms to compile.
-  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: 4096, toFill: 4096, unroll: 64 } } satisfies Capabilities,
+  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: 4096, toFill: 4096, unroll: 64 }, storage: { f16: { together: 2 } } } satisfies Capabilities,
   emit,
 } as const;
 
@@ -44,6 +45,7 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
   const texts = new Map<string, string>();
   const functions = new Set<WgslFunction>();
   const reductions = new Set<string>();
+  const halves = new Map<string, HalfHelper>();
   for (const k of run) {
     const printed = printEntry(k, arenaOf);
     const known = names.get(printed.key);
@@ -54,15 +56,20 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
     texts.set(printed.text, k.name);
     for (const f of printed.functions) functions.add(f);
     for (const r of printed.reductions) reductions.add(r);
+    for (const [name, h] of printed.halves) halves.set(name, h);
   }
   const write = (enabled: readonly string[]): string => `${[
     ...enabled.map((f) => `enable ${f};`),
     ...Array.from({ length: most }, (_, n) => (['read', 'read_write'] as const).map((access) => `@group(0) @binding(${2 + n}) var<storage, ${access}> ${dataName(n, access)}: array<f32>;`).join('\n')),
     '@group(0) @binding(1) var<storage, read> lengths: array<i32>;',
+    ...halfTexts(halves, enabled.includes('f16')),
     ...functionTexts(functions),
     ...[...reductions].sort().map(enabled.includes('subgroups') ? subgroupReduction : groupReduction),
     ...[...texts].map(([t, name]) => t.replaceAll(ENTRY, name)),
   ].join('\n\n')}\n`;
-  const variants = reductions.size > 0 ? [{ features: ['subgroups'], text: write(['subgroups']) }] : [];
+  // Features, and what they are called where a module enables them.
+  const may = [...(halves.size > 0 ? [['shader-f16', 'f16'] as const] : []), ...(reductions.size > 0 ? [['subgroups', 'subgroups'] as const] : [])];
+  const sets = may.length === 2 ? [may, ...may.map((m) => [m])] : may.length === 1 ? [may] : [];
+  const variants = sets.map((set) => ({ features: set.map(([feature]) => feature), text: write(set.map(([, name]) => name)) }));
   return { text: write([]), variants, entries, arenas: kinds, arenaOf: of };
 }

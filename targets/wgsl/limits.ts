@@ -14,15 +14,18 @@ export interface Excess {
 export function overLimit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], module: WgslModule): Excess | undefined {
   for (const b of buffers) {
     if (b.kind === 'load') continue;
-    const bytes = 4 * ('row' in b ? b.row : b.size);
+    const bytes = ('element' in b && b.element ? 2 : 4) * ('row' in b ? b.row : b.size);
     if (bytes > limits.bindingBytes) return { what: `\`${b.name}\`, in bytes of one binding,`, need: bytes, limit: limits.bindingBytes };
   }
   for (const k of kernels) {
     const use = module.entries.get(k.name);
     const bindings = use ? use.arenas.length + (use.lengths ? 1 : 0) : 0;
     if (bindings > limits.storageBuffers) return { what: `kernel \`${k.name}\`, in storage buffers,`, need: bindings, limit: limits.storageBuffers };
-    const shared = (k.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + (k.grid && k.grid.lanes > 1 ? 4 * k.grid.lanes : 0);
+    const shared = (k.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + (k.grid && k.grid.lanes > 1 ? laneBytes(k) * k.grid.lanes : 0);
     if (shared > limits.sharedBytes) return { what: `kernel \`${k.name}\`, in bytes of workgroup memory,`, need: shared, limit: limits.sharedBytes };
   }
   return undefined;
 }
+
+/** What threads that take a point together use of the group's memory, each: reductions, by subgroups with a mark, and halves that are shown to a neighbour. */
+const laneBytes = (k: Kernel): number => 8 + (k.parameters.some((p) => p.kind === 'buffer' && p.element === 'f16' && p.access !== 'read') ? 4 : 0);

@@ -1,7 +1,9 @@
 /** One kernel as a WGSL entry point. Registers are f32 of the invocation, masks are bool, integers i32. */
 import type { Cond, Int, Kernel, Stmt, Value } from '../../src/ir/kernel.js';
+import { isEven } from '../../src/ir/parity.js';
 import { FOLD } from '../../src/runtime/webgpu/gpu.js';
 import { isFunction, type WgslFunction } from './functions.js';
+import { loadName, nextName, storeName, type HalfHelper } from './halves.js';
 
 /** What an entry point needs of the module around it. */
 export interface Printed {
@@ -11,6 +13,8 @@ export interface Printed {
   readonly text: string;
   readonly functions: ReadonlySet<WgslFunction>;
   readonly reductions: ReadonlySet<string>;
+  /** By their names. */
+  readonly halves: ReadonlyMap<string, HalfHelper>;
   /** The arenas that it binds, in the order of their bindings from 2 on. */
   readonly arenas: readonly number[];
   readonly lengths: boolean;
@@ -28,6 +32,10 @@ class Entry {
   readonly #kernel: Kernel;
   readonly #functions = new Set<WgslFunction>();
   readonly #reductions = new Set<string>();
+  readonly #halves = new Map<string, HalfHelper>();
+  /** Buffers of float16. */
+  readonly #packed = new Set<string>();
+  readonly #even: (e: Int) => boolean;
   readonly #arenas = new Map<number, 'read' | 'read_write'>();
   readonly #arenaOf: (buffer: string) => number;
   /** The name of a buffer's offset among the parameters. */
@@ -39,6 +47,7 @@ class Entry {
     this.#kernel = kernel;
     this.#arenaOf = arenaOf;
     this.#lanes = kernel.grid?.lanes ?? 1;
+    this.#even = isEven(kernel);
     const taken = new Set<string>([...HEAD, 'infinity']);
     const own = (name: string): string => {
       const base = nameOf(name);
@@ -47,7 +56,8 @@ class Entry {
       taken.add(made);
       return made;
     };
-    for (const p of kernel.parameters) if (p.kind === 'buffer' && p.element === 'f32') {
+    for (const p of kernel.parameters) if (p.kind === 'buffer' && p.element !== 'i32') {
+      if (p.element === 'f16') this.#packed.add(p.name);
       this.#fields.set(p.name, own(p.name));
       const arena = arenaOf(p.name);
       if (p.access !== 'read' || !this.#arenas.has(arena)) this.#arenas.set(arena, p.access === 'read' ? 'read' : 'read_write');
@@ -75,7 +85,7 @@ class Entry {
       ...body,
       '}',
     ].join('\n');
-    return { text, functions: this.#functions, reductions: this.#reductions, arenas: [...this.#arenas.keys()], lengths };
+    return { text, functions: this.#functions, reductions: this.#reductions, halves: this.#halves, arenas: [...this.#arenas.keys()], lengths };
   }
 
   #stmt(s: Stmt, pad: string): string[] {
@@ -98,6 +108,7 @@ class Entry {
     }
   }
   #store(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
+    if (this.#packed.has(s.buffer)) return this.#storeHalves(s, pad);
     const value = this.#value(s.value);
     if (this.#lanes === 1) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
     if (s.lanes === 'one') return [`${pad}if (lid == 0) { ${this.#element(s.buffer, s.at)} = ${value}; }`];
@@ -106,16 +117,45 @@ class Entry {
     const write = `${this.#element(s.buffer, s.at, stride === 1 ? 'lid' : `lid * ${stride}`)} = ${value};`;
     return count.kind === 'int' && count.value >= this.#lanes ? [`${pad}${write}`] : [`${pad}if (lid < ${this.#int(count)}) { ${write} }`];
   }
+  /** Both halves of a word by one thread: another writing one of them would undo it. */
+  #storeHalves(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
+    if (!this.#even(s.at)) throw new Error(`${this.#kernel.name}: a pair of ${s.buffer} may begin in the middle of a word`);
+    const { binding, place } = this.#place(s.buffer, s.at);
+    const store = storeName(binding);
+    this.#halves.set(store, { kind: 'store', binding, access: 'read_write' });
+    if (s.second) {
+      const write = `${store}(${place}, ${this.#value(s.value)}, ${this.#value(s.second)});`;
+      return [this.#lanes === 1 ? `${pad}${write}` : `${pad}if (lid == 0) { ${write} }`];
+    }
+    const count = typeof s.lanes === 'object' ? s.lanes.count : undefined;
+    if (this.#lanes === 1 || s.lanes === 'one' || (typeof s.lanes === 'object' && (s.lanes.stride ?? 1) !== 1)) throw new Error(`${this.#kernel.name}: threads would share a word of ${s.buffer}`);
+    const next = nextName(this.#lanes);
+    this.#halves.set(next, { kind: 'next', lanes: this.#lanes });
+    const whole = !count || (count.kind === 'int' && count.value >= this.#lanes);
+    return [
+      `${pad}{`, `${pad}  let half_a = ${this.#value(s.value)};`, `${pad}  let half_b = ${next}(half_a, lid);`,
+      `${pad}  if ((lid & 1) == 0${whole ? '' : ` && lid < ${this.#int(count)}`}) { ${store}(${place} + lid, half_a, half_b); }`, `${pad}}`,
+    ];
+  }
+  #place(buffer: string, at: Int, more?: string): { readonly binding: number; readonly access: 'read' | 'read_write'; readonly place: string } {
+    const arena = this.#arenaOf(buffer);
+    return {
+      binding: [...this.#arenas.keys()].indexOf(arena), access: this.#arenas.get(arena) ?? 'read',
+      place: `${ENTRY}_p.${this.#fields.get(buffer)} + ${this.#int(at)}${more === undefined ? '' : ` + ${more}`}`,
+    };
+  }
   #element(buffer: string, at: Int, more?: string): string {
     const memory = this.#memories.get(buffer);
-    const index = `${this.#int(at)}${more === undefined ? '' : ` + ${more}`}`;
     if (memory !== undefined) {
+      const index = `${this.#int(at)}${more === undefined ? '' : ` + ${more}`}`;
       const group = this.#kernel.memories?.some((m) => m.name === buffer && m.space === 'group');
       return `${group ? `${ENTRY}_` : ''}${memory}[${index}]`;
     }
-    const arena = this.#arenaOf(buffer);
-    const binding = [...this.#arenas.keys()].indexOf(arena);
-    return `${dataName(binding, this.#arenas.get(arena) ?? 'read')}[${ENTRY}_p.${this.#fields.get(buffer)} + ${index}]`;
+    const { binding, access, place } = this.#place(buffer, at, more);
+    if (!this.#packed.has(buffer)) return `${dataName(binding, access)}[${place}]`;
+    const load = loadName(binding, access);
+    this.#halves.set(load, { kind: 'load', binding, access });
+    return `${load}(${place})`;
   }
   #int(e: Int): string {
     switch (e.kind) {

@@ -1,7 +1,7 @@
 /** A random program on wasm against the interpreter: every legal strategy, lengths, streams. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compile, type CompiledModule } from '../../src/compile.js';
+import { compile, type CompiledModule, type CompileOptions } from '../../src/compile.js';
 import { initialise } from '../../src/interpreter/initialise.js';
 import { interpret } from '../../src/interpreter/interpret.js';
 import type { Program } from '../../src/ir/program.js';
@@ -20,7 +20,7 @@ export interface Disagreement {
 }
 export const TOLERANCE = 1e-5;
 
-export function compileText(text: string, strategy: 'auto' | Strategy = 'auto', also: boolean | { readonly cuda: true } = false): ReturnType<typeof compile> {
+export function compileText(text: string, strategy: 'auto' | Strategy = 'auto', also: boolean | Pick<CompileOptions, 'cuda' | 'webgpu' | 'storage'> = false): ReturnType<typeof compile> {
   return compile('spec.ssm', { std, read: (p) => (p === 'spec.ssm' ? text : undefined) }, { specHash: '', strategy, ...(typeof also === 'boolean' ? { webgpu: also } : also) });
 }
 export function randomInputs(program: Program, batch: number, steps: number, seed: number): Map<string, Doubles> {

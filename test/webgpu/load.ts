@@ -22,8 +22,8 @@ export interface Change {
   /** False: the module's wasm is not to be had. */
   readonly wasm?: boolean;
 }
-export function onGpu(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto'): OnGpu {
-  const { module, program, diagnostics } = compileText(text, strategy, true);
+export function onGpu(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto', storage: 'f32' | 'f16' = 'f32'): OnGpu {
+  const { module, program, diagnostics } = compileText(text, strategy, { webgpu: true, storage });
   if (!module?.webgpu || !program) throw new Error(diagnostics.map((d) => `${d.code} ${d.text}`).join('\n'));
   const { manifest, wasm, webgpu: made } = module;
   const weights = new Map([...initialise(program, 1)].map(([n, t]) => [n, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));

@@ -15,9 +15,9 @@ const specs = readdirSync(join(root, 'examples'), { recursive: true, encoding: '
 const io = { out: () => undefined, err: () => undefined, cwd: root, colour: false, terminal: false };
 
 describe('a second WGSL front end', () => {
-  it.each(specs)('takes the shader of %s', (spec) => {
+  it.each(specs.flatMap((spec) => (['f32', 'f16'] as const).map((storage) => [spec, storage] as const)))('takes the shader of %s, stored as %s, and its variants', (spec, storage) => {
     const opened = openSpec(join('examples', spec), io);
-    const { webgpu } = compile(opened.entry, opened.host, { specHash: '', webgpu: true }).module ?? {};
+    const { webgpu } = compile(opened.entry, opened.host, { specHash: '', webgpu: true, storage }).module ?? {};
     if (!webgpu?.manifest.gpu) throw new Error('no shader');
     for (const { text } of [{ text: webgpu.wgsl }, ...webgpu.variants.map((v) => ({ text: v.wgsl }))]) agrees(text, webgpu.manifest.gpu);
   });

@@ -21,8 +21,8 @@ export function buildManifest(graph: StageGraph, schedule: Schedule, identity: I
   const { program } = graph;
   const { layout, buffers, launches } = schedule;
   const slots = new Map<number, number>();
-  for (const b of buffers) if (b.kind === 'rows') slots.set(b.slot, Math.max(slots.get(b.slot) ?? 0, b.row));
-  const rowBytes = 4 * [...slots.values()].reduce((a, b) => a + b, 0);
+  for (const b of buffers) if (b.kind === 'rows') slots.set(b.slot, Math.max(slots.get(b.slot) ?? 0, b.row * (b.element ? 2 : 4)));
+  const rowBytes = [...slots.values()].reduce((a, b) => a + b, 0);
   const tile = tileSteps(graph, rowBytes);
   return {
     format: 1, compiler: identity.compiler, spec: identity.spec, model: program.name,

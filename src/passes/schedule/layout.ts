@@ -6,7 +6,9 @@
 import type { BufferSpec } from '../../runtime/manifest.js';
 import type { Affine, Definition, DefinitionId, Index, Program } from '../../ir/program.js';
 import type { Phase, Stage, StageGraph } from '../../ir/stages.js';
+import type { Stored } from '../../ir/kernel.js';
 import { CHUNK } from './limits.js';
+import { plain, type StoragePlan } from './storage.js';
 
 export interface Storage {
   readonly kind: 'rows' | 'batch' | 'load';
@@ -51,6 +53,7 @@ export class Layout {
   readonly program: Program;
   readonly #graph: StageGraph;
   readonly #lanes: number;
+  readonly #storing: StoragePlan;
   readonly #phase: ReadonlyMap<DefinitionId, Phase>;
   readonly #buffers: BufferSpec[] = [];
   readonly #ids = new Map<string, number>();
@@ -64,10 +67,11 @@ export class Layout {
   readonly #tables = new Map<string, string>();
   readonly #partOf = new Map<DefinitionId, { stack: DefinitionId; member: number }>();
 
-  constructor(graph: StageGraph, lanes: number, phase: ReadonlyMap<DefinitionId, Phase>) {
+  constructor(graph: StageGraph, lanes: number, phase: ReadonlyMap<DefinitionId, Phase>, storing: StoragePlan = plain) {
     this.program = graph.program;
     this.#graph = graph;
     this.#lanes = lanes;
+    this.#storing = storing;
     this.#phase = phase;
     for (const d of this.program.definitions) {
       if (d.kind === 'stack') d.parts.forEach((part, member) => { if (!this.#partOf.has(part)) this.#partOf.set(part, { stack: d.id, member }); });
@@ -101,6 +105,15 @@ export class Layout {
     this.#buffers.push({ ...spec, name });
     return name;
   }
+  /** What a buffer's elements are. */
+  element(buffer: string): Stored {
+    const spec = this.#buffers[this.id(buffer)];
+    return (spec && 'element' in spec ? spec.element : undefined) ?? 'f32';
+  }
+  /** Neighbours in it share a word, and must be written together. */
+  isPaired(buffer: string): boolean {
+    return this.#storing.together === 2 && this.element(buffer) !== 'f32';
+  }
   setSlot(buffer: string, slot: number): void {
     const id = this.id(buffer);
     const spec = this.#buffers[id];
@@ -127,11 +140,12 @@ export class Layout {
       const size = sizes.reduce((n, s) => n * s, 1);
       return { kind: 'load', buffer: this.#add({ kind: 'load', name: d.name, size }), row: size, offset: 0, strides };
     }
-    const padded = sizes.map((s, k) => (k === sizes.length - 1 ? up(s, this.#lanes) : s));
+    const stored = typed(d.time ? this.#storing.of(d.id) : 'f32');
+    const padded = sizes.map((s, k) => (k === sizes.length - 1 ? up(s, stored.element ? Math.max(2, this.#lanes) : this.#lanes) : s));
     const row = padded.reduce((n, s) => n * s, 1);
     const strides = rowMajor(padded);
     const width = sizes.length === 0 ? this.#lanes : row;
-    if (d.time) return { kind: 'rows', buffer: this.#add({ kind: 'rows', name: d.name, row: width, slot: -1 }), row: width, offset: 0, strides };
+    if (d.time) return { kind: 'rows', buffer: this.#add({ kind: 'rows', name: d.name, row: width, slot: -1, ...stored }), row: width, offset: 0, strides };
     const keeps = phase === 'begin' || this.#graph.stages.some((s) => s.accumulators.some((a) => a.def === d.id));
     return { kind: 'batch', buffer: this.#add({ kind: keeps ? 'carry' : 'batch', name: d.name, row: width }), row: width, offset: 0, strides };
   }
@@ -151,7 +165,7 @@ export class Layout {
     const known = this.#history.get(root.buffer);
     if (known) return known;
     const depth = this.#historyDepth.get(root.buffer) ?? 0;
-    const made = { depth, buffer: this.#add({ kind: 'carry', name: `${root.buffer}#past`, row: depth * root.row }) };
+    const made = { depth, buffer: this.#add({ kind: 'carry', name: `${root.buffer}#past`, row: depth * root.row, ...typed(this.element(root.buffer)) }) };
     this.#history.set(root.buffer, made);
     this.#historyOf.set(made.buffer, { rows: root.buffer, depth, def: id });
     return made;
@@ -196,11 +210,13 @@ export class Layout {
     const known = this.#packed.get(key);
     if (known) return known;
     const name = `${(this.program.definitions[def] as Definition).name}#packed`;
-    const made = { def, dimensions, at, size, buffer: this.#add({ kind: 'constant', name, size }) };
+    const made = { def, dimensions, at, size, buffer: this.#add({ kind: 'constant', name, size: this.#storing.constants === 'f32' ? size : up(size, 2), ...typed(this.#storing.constants) }) };
     this.#packed.set(key, made);
     return made;
   }
 }
+
+const typed = (element: Stored): { readonly element?: Exclude<Stored, 'f32'> } => (element === 'f32' ? {} : { element });
 
 export function rowMajor(sizes: readonly number[]): number[] {
   const strides: number[] = sizes.map(() => 1);

@@ -1,6 +1,6 @@
 /** From stages to kernels, buffers and the order of launches: everything that a target has to emit, and that the runtime has to know. */
 import type { BufferSpec, Launch, LaunchArgument } from '../../runtime/manifest.js';
-import type { Cond, Kernel } from '../../ir/kernel.js';
+import type { Cond, Kernel, Stored } from '../../ir/kernel.js';
 import type { Definition, DefinitionId } from '../../ir/program.js';
 import type { Convolved, Phase, Stage, StageGraph } from '../../ir/stages.js';
 import type { Builder } from '../../ir/builder.js';
@@ -20,6 +20,7 @@ import { planRows } from './memory.js';
 import { packLaunch } from './pack.js';
 import type { Machine } from './shape.js';
 import { SharedKernels } from './share-kernels.js';
+import { planStorage, type StorageChoice } from './storage.js';
 import { beginKernel, stageKernel, type Part } from './stage-kernel.js';
 import { beginHistoryKernel as beginThreadHistory } from './threads/around.js';
 import { beginKernels, threadKernel } from './threads/thread-kernel.js';
@@ -34,17 +35,21 @@ export interface Schedule {
   readonly layout: Layout;
   readonly buffers: readonly BufferSpec[];
   readonly launches: Readonly<Record<Phase, readonly Launch[]>>;
+  /** What activations are stored as and why, where it was asked to be other than float32. */
+  readonly storage: readonly StorageChoice[];
 }
 
 /** Load-time kernels compute one float64 element at a time, with the functions of the host. */
 const host: Machine = { lanes: 1, registers: 16 };
 
-export function schedule(graph: StageGraph, machine: Machine, builder: Builder): Schedule {
+/** `stored`: what activations and constants are to be stored as, where the machine can. */
+export function schedule(graph: StageGraph, machine: Machine, builder: Builder, stored: Stored = 'f32'): Schedule {
   const { phase } = bindingTimes(graph.program);
-  const layout = new Layout(graph, machine.lanes, phase);
+  const storing = planStorage(graph, machine.storage, stored);
+  const layout = new Layout(graph, machine.lanes, phase, storing);
   const signs = new Signs(graph.program);
   const work = new Scheduler(graph, layout, machine, signs, builder);
-  return work.run();
+  return { ...work.run(), storage: storing.choices };
 }
 
 /** Of a tile that begins a sequence which is given whole: what a convolution is made for. Elsewhere, and where states are wanted after it, its recurrence. */
@@ -76,7 +81,7 @@ class Scheduler {
     this.#signs = signs;
   }
 
-  run(): Schedule {
+  run(): Omit<Schedule, 'storage'> {
     const { program } = this.#graph;
     const layout = this.#layout;
     for (const port of program.inputs) layout.of(port.def);

@@ -6,6 +6,7 @@ import { freeIndices, plainIndex, visitExpr } from '../../ir/builder.js';
 import type { Index, UnaryOp } from '../../ir/program.js';
 import type { Item, Stage } from '../../ir/stages.js';
 import { UNROLL } from './limits.js';
+import type { StorageTypes } from '../../ir/kernel.js';
 import type { Threads } from './threads/machine.js';
 
 export interface Machine {
@@ -14,6 +15,8 @@ export interface Machine {
   readonly registers: number;
   /** Of a machine whose lanes are threads of their own. */
   readonly threads?: Threads;
+  /** What it can store beside float32. */
+  readonly storage?: StorageTypes;
 }
 export interface Shape {
   /** The domain index on the lanes; none: loops right under the domain go over lanes, or nothing does. */

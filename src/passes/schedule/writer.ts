@@ -99,8 +99,8 @@ export class Writer {
   set(name: string, value: Value): void {
     this.#top.stmts.push({ kind: 'set', name, value });
   }
-  store(buffer: string, at: Int, value: Value, lanes: Extract<Stmt, { kind: 'store' }>['lanes']): void {
-    this.#top.stmts.push({ kind: 'store', buffer, at, value, lanes });
+  store(buffer: string, at: Int, value: Value, lanes: Extract<Stmt, { kind: 'store' }>['lanes'], second?: Value): void {
+    this.#top.stmts.push({ kind: 'store', buffer, at, value, lanes, ...(second ? { second } : {}) });
     this.#advance(buffer);
   }
   #advance(buffer: string): void {

@@ -1,12 +1,14 @@
 /** Where each buffer of a manifest lies in the few large ones of a GPU, its arenas. */
 import { slotRows } from '../layout.js';
-import type { GpuPlan, Manifest } from '../manifest.js';
+import type { BufferSpec, GpuPlan, Manifest } from '../manifest.js';
 import type { KernelLaunch } from './machine.js';
 
 /** Elements of each arena, and of each buffer its offset there. */
 export interface Arrangement {
   readonly offsets: readonly number[];
   readonly sizes: readonly number[];
+  /** Bytes of an element of each arena. */
+  readonly widths: readonly number[];
   /** Elements of the carry arena that are kept from step to step: its first. */
   readonly kept: number;
 }
@@ -36,13 +38,23 @@ export function arrangement(manifest: Manifest, plan: GpuPlan, batch: number, st
     take(i, batch * steps * (rows[b.slot] as number));
     placed.set(b.slot, offsets[i] as number);
   });
-  return { offsets, sizes, kept };
+  return { offsets, sizes, widths: widths(manifest, plan), kept };
 }
+
+/** Bytes of an element of a buffer. */
+export const widthOf = (b: BufferSpec | undefined): number => (b && 'element' in b && b.element ? 2 : 4);
+function widths({ buffers }: Manifest, plan: GpuPlan): number[] {
+  const found = plan.arenas.map(() => 4);
+  buffers.forEach((b, i) => { if ((plan.arenaOf[i] as number) >= 0) found[plan.arenaOf[i] as number] = widthOf(b); });
+  return found;
+}
+/** Bytes of an arena. */
+export const arenaBytes = ({ sizes, widths: of }: Arrangement, arena: number): number => (of[arena] as number) * (sizes[arena] as number);
 
 /** The arenas that are kept, and how much of each. */
 export function keptBytes(plan: GpuPlan, arranged: Arrangement): { readonly arena: number; readonly bytes: number }[] {
   return plan.arenas.flatMap((kind, arena) => {
-    const bytes = 4 * (kind === 'carry' ? arranged.kept : kind === 'past' ? (arranged.sizes[arena] as number) : 0);
+    const bytes = (arranged.widths[arena] as number) * (kind === 'carry' ? arranged.kept : kind === 'past' ? (arranged.sizes[arena] as number) : 0);
     return bytes > 0 ? [{ arena, bytes }] : [];
   });
 }

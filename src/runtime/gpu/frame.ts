@@ -3,7 +3,7 @@
  * has two: from tile to tile one is read while the other is written.
  */
 import type { Launch, Manifest, GpuPlan } from '../manifest.js';
-import { arrangement, groupsOf, keptBytes, largestIn, type Arrangement } from './arrangement.js';
+import { arenaBytes, arrangement, groupsOf, keptBytes, largestIn, widthOf, type Arrangement } from './arrangement.js';
 import type { Command, Equipment, KernelLaunch, Machine } from './machine.js';
 
 export interface FrameOf<B> {
@@ -55,7 +55,7 @@ export class Frame<B> {
     try {
       const arenas: Arena<B>[] = [];
       for (const [a, kind] of plan.arenas.entries()) {
-        const bytes = 4 * (arranged.sizes[a] as number);
+        const bytes = arenaBytes(arranged, a);
         const name = largestIn(manifest, plan, a);
         if (kind === 'constants') arenas.push({ buffer: of.constants.get(a) as B });
         else arenas.push({ buffer: await storage(name, bytes), ...(kind === 'past' ? { other: await storage(name, bytes) } : {}) });
@@ -93,7 +93,10 @@ export class Frame<B> {
   }
   /** The buffer in which a buffer of the manifest lies, and its first byte there. */
   place(buffer: number, half = this.#half): { readonly buffer: B; readonly offset: number } {
-    return { buffer: this.arena(this.#of.plan.arenaOf[buffer] as number, half), offset: 4 * (this.arrangement.offsets[buffer] as number) };
+    return { buffer: this.arena(this.#of.plan.arenaOf[buffer] as number, half), offset: this.#width(buffer) * (this.arrangement.offsets[buffer] as number) };
+  }
+  #width(buffer: number): number {
+    return widthOf(this.#of.manifest.buffers[buffer]);
   }
   /** What is kept from step to step: the carries, and the past. */
   kept(): { readonly buffer: B; readonly bytes: number }[] {
@@ -103,8 +106,7 @@ export class Frame<B> {
   // --- commands -------------------------------------------------------------------------------------------------------------
 
   clear(): Command<B>[] {
-    const { sizes } = this.arrangement;
-    return this.#of.plan.arenas.flatMap((kind, a) => (kind === 'carry' || kind === 'past' ? [{ kind: 'clear' as const, buffer: this.arena(a, this.#half), bytes: 4 * (sizes[a] as number) }] : []));
+    return this.#of.plan.arenas.flatMap((kind, a) => (kind === 'carry' || kind === 'past' ? [{ kind: 'clear' as const, buffer: this.arena(a, this.#half), bytes: arenaBytes(this.arrangement, a) }] : []));
   }
   /** The launches of one phase. */
   launch(phase: readonly Launch[], steps: number): Command<B>[] {
@@ -118,11 +120,11 @@ export class Frame<B> {
     const commands: Command<B>[] = [];
     for (const { rows, carry, depth } of moves) {
       const spec = manifest.buffers[rows];
-      const width = 4 * (spec && 'row' in spec ? spec.row : 0);
+      const width = widthOf(spec) * (spec && 'row' in spec ? spec.row : 0);
       const from = this.place(rows);
       const arena = plan.arenaOf[carry] as number;
       const [old, to] = [this.arena(arena, this.#half), this.arena(arena, 1 - this.#half)];
-      const base = 4 * (this.arrangement.offsets[carry] as number);
+      const base = this.#width(carry) * (this.arrangement.offsets[carry] as number);
       const copy = (source: B, offset: number, into: number, bytes: number): void => {
         if (bytes > 0) commands.push({ kind: 'copy', from: source, offset, to, into, bytes });
       };

@@ -10,7 +10,7 @@ export type KernelLaunch = Extract<Launch, { kind: 'kernel' }>;
 
 export type Command<B> =
   | { readonly kind: 'clear'; readonly buffer: B; readonly bytes: number }
-  | { readonly kind: 'write'; readonly buffer: B; readonly offset: number; readonly data: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> }
+  | { readonly kind: 'write'; readonly buffer: B; readonly offset: number; readonly data: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> }
   | { readonly kind: 'copy'; readonly from: B; readonly offset: number; readonly to: B; readonly into: number; readonly bytes: number }
   /** `half`: which of the two pasts is read. */
   | { readonly kind: 'launch'; readonly frame: Frame<B>; readonly launch: KernelLaunch; readonly steps: number; readonly half: number }

@@ -7,7 +7,7 @@ import type { TensorSpec } from '../manifest.js';
 import type { Reference } from '../model.js';
 import type { Job, Runner, Sequence } from '../runner.js';
 import type { Bound } from '../tensors.js';
-import { stateBytes } from './arrangement.js';
+import { stateBytes, widthOf } from './arrangement.js';
 import { gpuFailure } from './errors.js';
 import type { Frame } from './frame.js';
 import type { Machine } from './machine.js';
@@ -60,10 +60,11 @@ async function complete<B>(machine: Machine<B>, of: GpuModel, known: KnownAnswer
 }
 /** @throws DeviceError SSM5505 where the device's results are wrong. */
 async function test<B>(session: Session<B>, of: GpuModel, known: KnownAnswer): Promise<void> {
-  if (of.manifest.notStreamable !== undefined) { await selfTest(known, (job) => session.run(placed(of, job))); return; }
+  const halves = of.manifest.buffers.some((b) => widthOf(b) === 2);
+  if (of.manifest.notStreamable !== undefined) { await selfTest(known, (job) => session.run(placed(of, job)), halves); return; }
   const frame = await session.frame(1, Math.max(...known.pieces.map((job) => job.time)));
   try {
-    await selfTest(known, async (job, first) => { await session.steps(frame, { job: placed(of, job), rows: { from: 0, count: 1 }, time: job.time, begin: first }); });
+    await selfTest(known, async (job, first) => { await session.steps(frame, { job: placed(of, job), rows: { from: 0, count: 1 }, time: job.time, begin: first }); }, halves);
   } finally {
     frame.dispose();
   }

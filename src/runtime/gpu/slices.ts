@@ -1,7 +1,7 @@
 /** How a run is cut: rows of the batch that run together, and tiles of steps, so that no dispatch takes long and every arena fits a binding. */
 import type { GpuPlan, Manifest } from '../manifest.js';
 import { gpuFailure } from './errors.js';
-import { arrangement, largestIn } from './arrangement.js';
+import { arenaBytes, arrangement, largestIn } from './arrangement.js';
 
 /** Operations of one dispatch, before it is known how fast the device is: a quarter of a second at 0.2 G a second. */
 export const FIRST_WORK = 5e7;
@@ -17,13 +17,13 @@ export interface SlicesOf {
 export function slicesThatFit({ manifest, plan }: SlicesOf, mostBytes: number, work: number, batch: number, longest: number): { rows: number; capacity: number } {
   const whole = manifest.notStreamable !== undefined;
   const tight = (rows: number, steps: number): number => {
-    const { sizes } = arrangement(manifest, plan, rows, steps);
-    return sizes.findIndex((size, a) => plan.arenas[a] !== 'constants' && 4 * size > mostBytes);
+    const arranged = arrangement(manifest, plan, rows, steps);
+    return plan.arenas.findIndex((kind, a) => kind !== 'constants' && arenaBytes(arranged, a) > mostBytes);
   };
   let capacity = longest;
   while (!whole && capacity > UNIT && tight(1, capacity) >= 0) capacity = Math.max(UNIT, Math.floor(capacity / 2 / UNIT) * UNIT);
   const over = tight(1, capacity);
-  if (over >= 0) throw gpuFailure(5502, { name: largestIn(manifest, plan, over), bytes: 4 * (arrangement(manifest, plan, 1, capacity).sizes[over] as number) });
+  if (over >= 0) throw gpuFailure(5502, { name: largestIn(manifest, plan, over), bytes: arenaBytes(arrangement(manifest, plan, 1, capacity), over) });
   // As many rows as one dispatch should take; at least one.
   let rows = Math.min(batch, 65535, Math.max(1, Math.floor(work / Math.max(1, plan.work) / Math.min(capacity, UNIT))));
   while (rows > 1 && tight(rows, capacity) >= 0) rows = Math.floor(rows / 2);

@@ -67,7 +67,7 @@ export class Access {
     return {
       name, precision: 'f32', body, grid, ...(this.#memories.length > 0 ? { memories: this.#memories } : {}),
       parameters: [
-        ...[...this.#used].map(([buffer, access]) => ({ kind: 'buffer' as const, name: buffer, access, element: buffer === LENGTHS ? 'i32' as const : 'f32' as const })),
+        ...[...this.#used].map(([buffer, access]) => ({ kind: 'buffer' as const, name: buffer, access, element: buffer === LENGTHS ? 'i32' as const : this.#layout.element(buffer) })),
         ...[...this.#scalars].map((s) => ({ kind: 'scalar' as const, name: s })),
       ],
     };
@@ -160,6 +160,15 @@ export class Access {
       if (place.lane) lane += s.strides[p] as number;
     });
     return { buffer: s.buffer, at, lane };
+  }
+  /** Its neighbours share a word, and are to be stored by `storePair`; by `store` where they are of one loop over the lanes of a group. */
+  isPaired(item: Item): boolean {
+    return !item.inner.includes(item.indices.at(-1) as Index) && this.#layout.isPaired(this.#layout.of(item.def).buffer);
+  }
+  /** An element and its neighbour, `env` being that of the first. */
+  storePair(item: Item, first: Value, second: Value, env: Env): void {
+    const { buffer, at } = this.target(item, env);
+    this.#w.store(this.touch(buffer, 'write'), at, this.#w.let(first), 'one', this.#w.let(second));
   }
   store(item: Item, value: Value, env: Env): void {
     const { buffer, at, lane } = this.target(item, env);

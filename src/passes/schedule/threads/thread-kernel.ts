@@ -17,12 +17,13 @@ import { Expressions, identity, num, type Task } from '../expressions.js';
 import { iadd, icompare, imin, imul, int } from '../ints.js';
 import { rowMajor, type Layout, type StateStorage } from '../layout.js';
 import { CHUNK, UNROLL } from '../limits.js';
-import { affinePlace, Envs, placeOf, type Env } from '../places.js';
-import { shapeOf } from '../shape.js';
+import { affinePlace, Envs, placeKey, placeOf, type Env } from '../places.js';
+import { threadShape } from '../storage.js';
 import type { Part } from '../stage-kernel.js';
 import { Writer } from '../writer.js';
 import { Access, BATCH, GROUP, isNow, THREAD } from './access.js';
 import type { Threads } from './machine.js';
+import { bindPair, countPairs, PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
 import { stageShared } from './stage-shared.js';
 import { tileContraction, tilingOf } from './tiles.js';
@@ -93,6 +94,11 @@ class ThreadKernel {
   /** Threads that take one point together; 1: each has its own. */
   readonly #lanes: number;
   readonly #kept: Kept[] = [];
+  /** A thread computes two neighbours along the last index of its domain, whose results share words. */
+  readonly #paired: boolean;
+  readonly #stores: PairStores;
+  /** Where the second of its two points stands. */
+  #second: string | undefined;
   readonly #part: Part;
   readonly #products: Products | undefined;
   /** The chunk's number among all of the batch. */
@@ -104,23 +110,25 @@ class ThreadKernel {
     this.#layout = layout;
     this.#machine = machine;
     this.#items = new Map(stage.items.map((i) => [i.def, i]));
-    const shape = shapeOf(stage, { lanes: 32, registers: 16 });
-    this.#lane = shape.lane;
-    const together = shape.laneLoops && stage.order === 'flat';
+    const { lane, together } = threadShape(stage);
+    this.#lane = lane;
     this.#lanes = together ? GROUP_THREADS : 1;
-    this.#order = domainOrder(stage, shape.lane);
+    this.#order = domainOrder(stage, lane);
+    this.#paired = part.kind === 'whole' && stage.items.some((i) => stage.stored.has(i.def) && !i.inner.includes(i.indices.at(-1) as Index) && layout.isPaired(layout.of(i.def).buffer));
     const written = new Set<string>();
     for (const id of stage.stored) written.add(layout.of(id).buffer);
     for (const s of stage.states) {
       const kept = this.#keep(s);
       this.#kept.push(kept);
       written.add(kept.own ?? kept.storage.buffer);
+      if (this.#paired && kept.own !== undefined) written.add(second(kept.own));
     }
     this.#products = part.kind === 'summary' || part.kind === 'carry' ? this.#productCells(part.step) : undefined;
     if (this.#products && part.kind === 'summary') written.add(this.#products.own ?? this.#products.storage.buffer);
     for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
     this.#w = new Writer(written, ['$R', '$B', '$T', '$l', '$g', '$b']);
-    this.#access = new Access(stage, layout, this.#w, this.#lanes, shape.lane);
+    this.#access = new Access(stage, layout, this.#w, this.#lanes, lane);
+    this.#stores = new PairStores(this.#access);
     this.#x = new Expressions({
       writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: together, unroll: this.#unroll(),
       item: (e) => (isNow(e.time) && !stage.accumulators.some((a) => a.def === e.def) ? this.#items.get(e.def) : undefined),
@@ -157,7 +165,7 @@ class ThreadKernel {
     const inTime = stage.items.some((i) => this.#layout.program.definitions[i.def]?.time) && stage.phase === 'step';
     const tiling = inTime && !this.#needsSequence() && this.#lanes === 1 ? tilingOf(stage, this.#lane, this.#order, this.#items, this.#layout, this.#machine) : undefined;
     if (tiling) {
-      const grid = tileContraction(tiling, { stage, writer: this.#w, envs: this.#envs, access: this.#access, expressions: this.#x, rows: this.#access.scalar('R') });
+      const grid = tileContraction(tiling, { stage, writer: this.#w, envs: this.#envs, access: this.#access, stores: this.#paired ? this.#stores : undefined, expressions: this.#x, rows: this.#access.scalar('R') });
       return this.#access.finish(name, this.#w.body, grid);
     }
     if (inTime && this.#needsSequence()) return this.#steps(name);
@@ -177,23 +185,23 @@ class ThreadKernel {
 
   #rows(name: string, of: 'R' | 'B'): Kernel {
     const rows = this.#access.scalar(of);
-    const points = countPoints(this.#order);
+    const points = this.#count();
     const number = this.#number();
     const { quotient, rest } = divide(number, points);
     const row = this.#w.int('row', quotient);
-    this.#w.branch(icompare('lt', row, rows), () => this.#compute(bindPoint(this.#w, this.#envs, this.#envs.root(row), this.#order, rest)), () => undefined);
+    this.#w.branch(icompare('lt', row, rows), () => this.#compute(this.#points(this.#envs.root(row), rest)), () => undefined);
     return this.#access.finish(name, this.#w.body, { threads: GROUP_THREADS, lanes: this.#lanes, groups: this.#groups(of, points), batches: 1 });
   }
   /** Rows known by sequence and step. */
   #steps(name: string): Kernel {
-    const points = countPoints(this.#order);
+    const points = this.#count();
     const { quotient, rest } = divide(this.#number(), points);
     const t = this.#w.int('t', quotient);
     const length = this.#access.length();
     this.#access.step = { t, length };
     this.#w.branch(icompare('lt', t, length), () => {
       const row = this.#w.int('row', iadd(imul(BATCH, this.#access.scalar('T')), t));
-      this.#compute(bindPoint(this.#w, this.#envs, this.#envs.root(row), this.#order, rest));
+      this.#compute(this.#points(this.#envs.root(row), rest));
     }, () => undefined);
     return this.#access.finish(name, this.#w.body, { threads: GROUP_THREADS, lanes: this.#lanes, groups: this.#groups('T', points), batches: 'B' });
   }
@@ -204,16 +212,31 @@ class ThreadKernel {
   #groups(of: Groups['of'], points: number): Groups {
     return { times: 1, of, each: points, per: this.#lanes > 1 ? 1 : GROUP_THREADS };
   }
-  #compute(env: Env): void {
-    this.#x.run(this.#stage.items.filter((i) => this.#stage.stored.has(i.def)).map((item): Task => ({
-      inner: item.inner, body: item.body, env, sink: (v, at) => this.#access.store(item, v, at),
-    })));
+  #compute(points: readonly Env[]): void {
+    this.#x.run(this.#stage.items.filter((i) => this.#stage.stored.has(i.def)).flatMap((item) => points.map((env, copy): Task => ({
+      inner: item.inner, body: item.body, env, sink: (v, at) => this.#stores.store(item, v, at, copy, (f) => f()),
+    }))));
+  }
+  /** Threads that a row takes, or what is one of it. */
+  #count(): number {
+    return this.#paired ? countPairs(this.#order) : countPoints(this.#order);
+  }
+  /** The points of the thread of this number. */
+  #points(env: Env, number: Int): readonly Env[] {
+    if (!this.#paired) return [bindPoint(this.#w, this.#envs, env, this.#order, number)];
+    const pair = bindPair(this.#w, this.#envs, env, this.#order, number);
+    this.#second = placeKey(placeOf(pair[1], this.#order.at(-1) as Index));
+    return pair;
+  }
+  /** A thread's memory for the point of an environment. */
+  #ownOf(own: string, env: Env): string {
+    return this.#second !== undefined && placeKey(placeOf(env, this.#order.at(-1) as Index)) === this.#second ? second(own) : own;
   }
 
   // --- stages in the order of time ----------------------------------------------------------------------------------------
 
   #sequences(name: string): Kernel {
-    const points = countPoints(this.#order);
+    const points = this.#count();
     const threads = Math.min(GROUP_THREADS, Math.max(1, points));
     const id = this.#w.int('id', iadd(imul(GROUP, threads), THREAD));
     const length = this.#access.length();
@@ -241,7 +264,7 @@ class ThreadKernel {
     return this.#w.int('chunks', { kind: 'idiv', left: iadd(steps, int(CHUNK - 1)), by: CHUNK });
   }
   #eachPoint(id: Int, threads: number, span: Span): void {
-    const points = countPoints(this.#order);
+    const points = this.#count();
     const inside = icompare('lt', id, int(points));
     const always = (f: () => void): void => f();
     if (points % threads === 0) this.#sequence(id, span, always);
@@ -251,45 +274,44 @@ class ThreadKernel {
   }
   /** The steps of one point; `mine` writes what threads without a point of their own must not. */
   #sequence(point: Int, { from, to, length }: Span, mine: (f: () => void) => void): void {
-    const env = bindPoint(this.#w, this.#envs, this.#envs.root(BATCH), this.#order, point);
-    this.#copyIn(env);
-    const accumulators = this.#openAccumulators(env);
+    const points = this.#points(this.#envs.root(BATCH), point);
+    for (const env of points) this.#copyIn(env);
+    const accumulators = points.map((env) => this.#openAccumulators(env));
     const backward = this.#stage.order === 'backward';
     const step = (t: Int): void => {
       this.#access.step = { t, length };
       const row = this.#w.int('row', iadd(imul(BATCH, this.#access.scalar('T')), t));
-      const at = [...env.places].reduce<Env>((e, [i, p]) => this.#envs.bind(e, i, p), this.#envs.root(row));
-      this.#step(at, accumulators, mine);
+      this.#step(points.map((env) => [...env.places].reduce<Env>((e, [i, p]) => this.#envs.bind(e, i, p), this.#envs.root(row))), accumulators, mine);
       this.#access.step = undefined;
     };
     if (backward) this.#w.loop('t', iadd(to, int(-1)), iadd(from, int(-1)), -1, {}, step);
     else this.#w.loop('t', from, to, 1, {}, step);
-    mine(() => {
+    mine(() => points.forEach((env, k) => {
       this.#copyOut(env);
-      for (const a of accumulators) this.#access.store(a.item, { kind: 'reg', name: a.name }, env);
-    });
+      for (const a of accumulators[k] as readonly Accumulating[]) this.#access.store(a.item, { kind: 'reg', name: a.name }, env);
+    }));
   }
-  #step(env: Env, accumulators: readonly Accumulating[], mine: (f: () => void) => void): void {
+  #step(points: readonly Env[], accumulators: readonly (readonly Accumulating[])[], mine: (f: () => void) => void): void {
     const states = new Map(this.#kept.map((k) => [k.state.def, k]));
     const stores = (item: Item): boolean => this.#part.kind !== 'summary' && this.#stage.stored.has(item.def);
-    const tasks: Task[] = this.#stage.items.filter((i) => stores(i) || states.has(i.def)).map((item): Task => {
+    const tasks: Task[] = this.#stage.items.filter((i) => stores(i) || states.has(i.def)).flatMap((item) => points.map((env, copy): Task => {
       const kept = states.get(item.def);
       return {
         inner: item.inner, body: item.body, env, last: kept !== undefined,
         sink: (v, at) => {
           const value = this.#w.let(v);
-          if (stores(item)) mine(() => this.#access.store(item, value, at));
+          if (stores(item)) this.#stores.store(item, value, at, copy, mine);
           if (kept) this.#storeState(kept, value, at);
         },
       };
-    });
-    if (this.#part.kind === 'summary') tasks.push(...this.#nextProducts(env));
-    for (const a of accumulators) tasks.push({ inner: [], body: a.item.body, env, sink: (v) => {
+    }));
+    if (this.#part.kind === 'summary') for (const env of points) tasks.push(...this.#nextProducts(env));
+    points.forEach((env, k) => { for (const a of accumulators[k] as readonly Accumulating[]) tasks.push({ inner: [], body: a.item.body, env, sink: (v) => {
       const old: Value = { kind: 'reg', name: a.name };
       this.#w.set(a.name, a.op === 'last' ? v : { kind: 'binary', op: a.op === 'sum' ? 'add' : (a.op as 'max' | 'min'), left: old, right: v });
-    } });
+    } }); });
     this.#x.run(tasks);
-    for (const k of this.#kept) if (!k.state.inPlace) this.#advance(k, env);
+    for (const env of points) for (const k of this.#kept) if (!k.state.inPlace) this.#advance(k, env);
   }
   #openAccumulators(env: Env): Accumulating[] {
     return this.#stage.accumulators.map((a) => {
@@ -340,7 +362,7 @@ class ThreadKernel {
   /** What the steps begin with: of a whole recurrence the carried states, of a chunk's summary 0, of its second pass the states that it begins with. */
   #copyIn(env: Env): void {
     const all: readonly Cells[] = this.#part.kind === 'summary' && this.#products ? [...this.#kept, this.#products] : this.#kept;
-    for (const k of all) if (k.own !== undefined) this.#access.memory(k.own, k.storage.cells * k.storage.slots, 'thread');
+    for (const k of all) if (k.own !== undefined) this.#access.memory(this.#ownOf(k.own, env), k.storage.cells * k.storage.slots, 'thread');
     if (this.#part.kind === 'summary') for (const k of all) this.#each(k, (cell) => this.#storeCell(k, env, cell, num(0)));
     else if (this.#part.kind === 'whole') this.#fromHome(env);
     else this.#w.branch(this.#isShort(), () => this.#fromHome(env), () => {
@@ -373,11 +395,11 @@ class ThreadKernel {
     return at;
   }
   #loadCell(k: Cells, env: Env, cell: Int): Value {
-    if (k.own !== undefined) return { kind: 'load', buffer: k.own, at: cell, access: 'uniform' };
+    if (k.own !== undefined) return { kind: 'load', buffer: this.#ownOf(k.own, env), at: cell, access: 'uniform' };
     return { kind: 'load', buffer: this.#access.touch(k.storage.buffer, 'read'), at: this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell), access: 'uniform' };
   }
   #storeCell(k: Cells, env: Env, cell: Int, value: Value): void {
-    if (k.own !== undefined) this.#w.store(k.own, cell, value, 'one');
+    if (k.own !== undefined) this.#w.store(this.#ownOf(k.own, env), cell, value, 'one');
     else this.#storeAt(k.storage.buffer, this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell), value);
   }
   #storeState(k: Kept, value: Value, env: Env): void {
@@ -486,6 +508,8 @@ class ThreadKernel {
   }
 }
 
+/** The memory of a thread's second point. */
+const second = (own: string): string => `${own}#2`;
 function hasReduceOf(root: Expr, size: number): boolean {
   let found = false;
   visitExpr(root, (e) => { if (e.kind === 'reduce' && e.over !== 'time' && e.over.axis.size === size) found = true; });

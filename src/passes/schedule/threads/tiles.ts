@@ -15,6 +15,7 @@ import type { Env, Envs } from '../places.js';
 import type { Writer } from '../writer.js';
 import { GROUP, THREAD, type Access } from './access.js';
 import type { Threads } from './machine.js';
+import { neighbour, type PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide } from './places.js';
 
 export interface Tiling {
@@ -39,6 +40,8 @@ interface Context {
   readonly writer: Writer;
   readonly envs: Envs;
   readonly access: Access;
+  /** Where a thread's neighbouring columns are stored together. */
+  readonly stores: PairStores | undefined;
   readonly expressions: Expressions;
   readonly rows: Int;
 }
@@ -147,7 +150,14 @@ class Tile {
     return iadd(this.#row0, imul(this.#ly, this.#t.each.rows), int(i));
   }
   #column(j: number): Int {
-    return iadd(this.#column0, this.#lx, int(j * this.#t.threads.columns));
+    return iadd(this.#column0, this.#columnIn(j));
+  }
+
+  /** Columns of a thread lie apart, so that neighbours read neighbours; in pairs where they are stored so. */
+  #columnIn(j: number): Int {
+    const { columns } = this.#t.threads;
+    if (!this.#c.stores) return iadd(this.#lx, int(j * columns));
+    return iadd(imul(this.#lx, 2), int(2 * columns * Math.floor(j / 2) + (j % 2)));
   }
 
   /** Names of the accumulators, by sum, row and column. */
@@ -165,7 +175,7 @@ class Tile {
       w.loop('kk', int(0), size % depth === 0 ? int(depth) : imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
         const load = (memory: string, at: Int): Value => w.let({ kind: 'load', buffer: memory, at, access: 'uniform' });
         const rowValue = (leaf: Expr, i: number): Value => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#tileRows + 1), imul(this.#ly, each.rows), int(i)));
-        const columnValue = (leaf: Expr, j: number): Value => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#lx, int(j * this.#t.threads.columns)));
+        const columnValue = (leaf: Expr, j: number): Value => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#columnIn(j)));
         for (let i = 0; i < each.rows; i++) for (let j = 0; j < each.columns; j++) sums.forEach((s, q) => {
           const name = accumulators[q]?.[i]?.[j] as string;
           const plus: Value = { kind: 'reg', name };
@@ -215,23 +225,27 @@ class Tile {
   }
 
   #epilogue(base: Env, accumulators: readonly string[][][]): void {
-    const { writer: w, stage, expressions, access, envs, rows } = this.#c;
+    const { writer: w, stage, expressions, access, stores, envs, rows } = this.#c;
     const { each, lane, sums } = this.#t;
     const whole = lane.axis.size % this.#tileColumns === 0;
     for (let i = 0; i < each.rows; i++) w.branch(icompare('lt', this.#row(i), rows), () => {
       const at = this.#at(base, w.int('row', this.#row(i)));
       const compute = (columns: readonly number[]): void => {
-        const points = columns.map((j) => envs.bind(at, lane, { int: w.int('column', this.#column(j)), lane: false }));
+        const points = columns.map((j) => {
+          const first = w.int('column', this.#column(stores ? j - (j % 2) : j));
+          return envs.bind(at, lane, { int: stores && j % 2 === 1 ? w.int('column', whole ? this.#column(j) : neighbour(first, lane)) : first, lane: false });
+        });
         points.forEach((env, k) => sums.forEach((s, q) => {
           const total: Value = { kind: 'reg', name: accumulators[q]?.[i]?.[columns[k] as number] as string };
           w.note(expressions.reductionKey(s.e, env), s.e.op === 'mean' ? w.let({ kind: 'binary', op: 'div', left: total, right: num(this.#t.size) }) : total);
         }));
-        expressions.run(points.flatMap((env) => stage.items.filter((x) => stage.stored.has(x.def)).map((item): Task => ({
-          inner: item.inner, body: item.body, env, sink: (v, to) => access.store(item, v, to),
+        expressions.run(points.flatMap((env, k) => stage.items.filter((x) => stage.stored.has(x.def)).map((item): Task => ({
+          inner: item.inner, body: item.body, env, sink: (v, to) => (stores ? stores.store(item, v, to, k % 2, (f) => f()) : access.store(item, v, to)),
         }))));
       };
       const all = Array.from({ length: each.columns }, (_, j) => j);
       if (whole) compute(all);
+      else if (stores) for (let j = 0; j < each.columns; j += 2) w.branch(icompare('lt', this.#column(j), int(lane.axis.size)), () => compute([j, j + 1]), () => undefined);
       else for (const j of all) w.branch(icompare('lt', this.#column(j), int(lane.axis.size)), () => compute([j]), () => undefined);
     }, () => undefined);
   }
