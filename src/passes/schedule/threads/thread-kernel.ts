@@ -490,11 +490,11 @@ class ThreadKernel {
 
   beginState(name: string, s: KeptState, initial: Expr): Kernel {
     const kept = this.#kept.find((k) => k.state === s) as Kept;
-    return this.#eachElement(name, [...kept.item.inner, ...this.#order], (env) => {
-      const value = this.#w.let(this.#x.value(initial, env));
+    return this.#eachElement(name, [...kept.item.inner, ...this.#order], (env) => this.#x.run([{ inner: [], body: initial, env, sink: (v) => {
+      const value = this.#w.let(v);
       const inner = kept.item.inner.map((i) => placeOf(env, i).int);
       for (let slot = 1; slot <= s.depth; slot++) this.#w.store(this.#access.touch(kept.storage.buffer, 'write'), this.#homeAt(kept, env, this.#cell(kept, inner, int(slot))), value, 'one');
-    });
+    } }]));
   }
   beginAccumulator(name: string, def: DefinitionId, value: number): Kernel {
     const item = this.#items.get(def) as Item;
