@@ -18,6 +18,7 @@ import {
   base2, collapseCoupling, foldInvariant, hoistLoadTime, increment, meansToSums, mergeContractions, readPastEnd, reassociate, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
 } from './passes/index.js';
 import { buildManifest } from './passes/schedule/build-manifest.js';
+import { originOfBuffer, originsOf, originTexts } from './passes/schedule/origins.js';
 import { schedule, type Schedule } from './passes/schedule/schedule.js';
 import { withoutInitialisers } from './passes/pass.js';
 import type { Interval } from './passes/interval.js';
@@ -133,9 +134,10 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
   checkMemory(manifest, program, diagnostics);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
-  const webgpu = options.webgpu ? compileWebgpu(fused, recurrences, builder, options, workOf(scheduled), diagnostics) : undefined;
+  const gpuOptions: GpuOptions = { ...options, work: workOf(scheduled), source: (file) => (file === entry ? host.read(entry) : host.std.get(file) ?? host.read(file)) };
+  const webgpu = options.webgpu ? compileWebgpu(fused, recurrences, builder, gpuOptions, diagnostics) : undefined;
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
-  const forCuda = options.cuda ? compileCuda(fused, recurrences, builder, options, workOf(scheduled)) : undefined;
+  const forCuda = options.cuda ? compileCuda(fused, recurrences, builder, gpuOptions) : undefined;
   const module: CompiledModule = {
     manifest,
     wasm: wasm.emit(scheduled.kernels, { relaxed: false }),
@@ -156,21 +158,27 @@ function workOf(scheduled: Schedule): number {
   });
   return Math.ceil(Math.max(1, ...rows));
 }
-function compileWebgpu(fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions, work: number, diagnostics: Diagnostics): WebgpuModule | undefined {
+interface GpuOptions extends CompileOptions {
+  /** Operations per row of the step that takes most. */
+  readonly work: number;
+  readonly source: (file: string) => string | undefined;
+}
+function compileWebgpu(fused: StageGraph, recurrences: Recurrences, builder: Builder, options: GpuOptions, diagnostics: Diagnostics): WebgpuModule | undefined {
   const { graph, scheduled, pasts } = onThreads(wgsl.caps, fused, recurrences, builder, options);
   const module = wgsl.emit(scheduled.kernels, scheduled.buffers, pasts);
   const excess = overLimit(scheduled.kernels, scheduled.buffers, module);
   if (excess) {
-    const first = graph.program.definitions[0];
-    diagnostics[options.webgpu === 'where-it-fits' ? 'warning' : 'error']('SSM4201', first?.span ?? { file: '', start: 0, end: 0 }, excess);
+    const origin = excess.kernel === undefined ? originOfBuffer(graph, excess.buffer ?? '') : originsOf(graph, scheduled).get(excess.kernel);
+    const { span } = origin ?? (graph.program.definitions[0] as Definition);
+    diagnostics[options.webgpu === 'where-it-fits' ? 'warning' : 'error']('SSM4201', span, excess);
     return undefined;
   }
-  return { ...gpuModule(graph, scheduled, module, work, options), wgsl: module.text, variants: module.variants.map(({ features, text }) => ({ features, wgsl: text })) };
+  return { ...gpuModule(graph, scheduled, module, options), wgsl: module.text, variants: module.variants.map(({ features, text }) => ({ features, wgsl: text })) };
 }
-function compileCuda(fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions, work: number): CudaModule {
+function compileCuda(fused: StageGraph, recurrences: Recurrences, builder: Builder, options: GpuOptions): CudaModule {
   const { graph, scheduled, pasts } = onThreads(cuda.caps, fused, recurrences, builder, options);
   const module = cuda.emit(scheduled.kernels, scheduled.buffers, pasts);
-  return { ...gpuModule(graph, scheduled, module, work, options), source: module.text };
+  return { ...gpuModule(graph, scheduled, module, options), source: module.text };
 }
 function onThreads(machine: Capabilities, fused: StageGraph, recurrences: Recurrences, builder: Builder, options: CompileOptions): { graph: StageGraph; scheduled: Schedule; pasts: ReadonlySet<number> } {
   // What forbids a strategy forbids it on every machine, and has been said.
@@ -179,10 +187,10 @@ function onThreads(machine: Capabilities, fused: StageGraph, recurrences: Recurr
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
   return { graph, scheduled, pasts: new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : []))) };
 }
-function gpuModule(graph: StageGraph, scheduled: Schedule, module: Pick<GpuPlan, 'arenas' | 'arenaOf'> & { entries: ReadonlyMap<string, GpuEntry> }, work: number, options: CompileOptions): GpuModule {
-  const manifest = buildManifest(graph, scheduled, { compiler: version, spec: options.specHash });
+function gpuModule(graph: StageGraph, scheduled: Schedule, module: Pick<GpuPlan, 'arenas' | 'arenaOf'> & { entries: ReadonlyMap<string, GpuEntry> }, { work, source, specHash }: GpuOptions): GpuModule {
+  const manifest = buildManifest(graph, scheduled, { compiler: version, spec: specHash });
   return {
-    manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries) } },
+    manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries), origins: originTexts(graph, scheduled, source) } },
     load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled,
   };
 }

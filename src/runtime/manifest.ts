@@ -123,6 +123,8 @@ export interface GpuPlan {
    * its parameters are the launch's arguments in their order (a pointer to each buffer and to the lengths, an int for each other scalar).
    */
   readonly entries: Readonly<Record<string, GpuEntry>>;
+  /** For messages: of which definition of the spec, and where that stands, each kernel is, and each output in their order. */
+  readonly origins: { readonly kernels: Readonly<Record<string, string>>; readonly outputs: readonly string[] };
 }
 export interface GpuEntry {
   readonly entry: string;

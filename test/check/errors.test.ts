@@ -128,6 +128,17 @@ describe('errors', () => {
     expect(of('where-it-fits').diagnostics.find((d) => d.code === 'SSM4201')?.severity).toBe('warning');
     expect(of('where-it-fits').module).toBeDefined();
   });
+  it('WebGPU\'s limits: at the definition that passes them', () => {
+    const at = (text: string): string => {
+      const d = compile('spec.ssm', { std, read: () => text }, { specHash: '', webgpu: true }).diagnostics.find((x) => x.code === 'SSM4201');
+      return d ? text.slice(d.span.start, d.span.end) : '';
+    };
+    expect(at(model('axis a = 6000\n axis b = 6000\n u[t, b] = sum(c: x[t, c])\n param w[a, b] = 0\n output y[t, a] = sum(b: w[a, b] * u[t, b])'))).toBe('param w[a, b] = 0');
+    // Seven weights of 100 MB each, which take a binding each.
+    const names = [...'pqrstuv'];
+    const output = `output y[t, a] = ${names.map((n) => `sum(b: ${n}[a, b] * z[t, b])`).join(' * ')}`;
+    expect(at(model(`axis a = 5000\n axis b = 5000\n output early[t] = sum(c: x[t, c])\n z[t, b] = x[t, 0]\n ${names.map((n) => `param ${n}[a, b]`).join('\n ')}\n ${output}`))).toBe(output);
+  });
   const read = (text: string) => (path: string): string | undefined => (path === 'spec.ssm' ? text : undefined);
   /** Code and line of each error, in order. */
   const errors = (text: string): string[] => compile('spec.ssm', { std, read: read(text) }, { specHash: '' }).diagnostics

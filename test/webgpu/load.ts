@@ -7,6 +7,19 @@ import { webgpu } from '../../src/runtime/webgpu/index.js';
 import type { Doubles } from '../../src/cli/tensors.js';
 import { compileText } from '../random/agree.js';
 
+/** A convolution, for the past; a state; an output with time and one without. */
+export const small = `model Small {
+  axis c = 3
+  axis k = 3
+  input x[t, c]
+  param a[c] = uniform(0.1, 0.9)
+  param w[c, k] = uniform(-0.5, 0.5)
+  u[t, c] = sum(k: w[c, k] * x[t - 2 + k, c])
+  state h[t, c] = a[c] * h[t-1, c] + u[t, c]
+  output y[t, c] = tanh(h[t, c])
+  output z[c] = max(t: h[t, c])
+}`;
+
 export interface OnGpu {
   readonly program: Program;
   readonly module: CompiledModule;

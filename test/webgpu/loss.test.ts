@@ -4,21 +4,9 @@ import { SsmcError, type Model } from '../../src/runtime/index.js';
 import type { GpuDevice } from '../../src/runtime/webgpu/index.js';
 import { elements, numbers } from '../runtime/small.js';
 import { gpu, missing } from './device.js';
-import { bits, onGpu, thrown } from './load.js';
+import { bits, onGpu, small, thrown } from './load.js';
 import { Tap } from './tap.js';
 
-/** A convolution, for the past; a state; an output with time and one without. */
-const spec = `model Small {
-  axis c = 3
-  axis k = 3
-  input x[t, c]
-  param a[c] = uniform(0.1, 0.9)
-  param w[c, k] = uniform(-0.5, 0.5)
-  u[t, c] = sum(k: w[c, k] * x[t - 2 + k, c])
-  state h[t, c] = a[c] * h[t-1, c] + u[t, c]
-  output y[t, c] = tanh(h[t, c])
-  output z[c] = max(t: h[t, c])
-}`;
 const STEPS = 5;
 const x = numbers(3 * STEPS, 1);
 const codeOf = (error: unknown): string => (error instanceof SsmcError ? error.code : `not one of ours: ${error instanceof Error ? error.stack : String(error)}`);
@@ -37,7 +25,7 @@ async function ends<T>(what: string, work: Promise<T>): Promise<T> {
 }
 
 describe.skipIf(missing !== undefined).each(['call', 'answer'] as const)('a device that is lost at a promise\'s %s', (on) => {
-  const { load } = onGpu(spec);
+  const { load } = onGpu(small);
   it('at load', async () => {
     const tap = new Tap(gpu);
     const whole = await load({ device: 'webgpu', gpu: tap });
@@ -116,7 +104,7 @@ describe.skipIf(missing !== undefined).each(['call', 'answer'] as const)('a devi
 });
 
 describe.skipIf(missing !== undefined)('a device that is lost between calls', () => {
-  const { load } = onGpu(spec);
+  const { load } = onGpu(small);
   const lose = async (tap: Tap): Promise<void> => {
     tap.from();
     tap.live.forEach((d) => { d.destroy(); });

@@ -61,10 +61,10 @@ async function complete<B>(machine: Machine<B>, of: GpuModel, known: KnownAnswer
 /** @throws DeviceError SSM5505 where the device's results are wrong. */
 async function test<B>(session: Session<B>, of: GpuModel, known: KnownAnswer): Promise<void> {
   const halves = of.manifest.buffers.some((b) => widthOf(b) === 2);
-  if (of.manifest.notStreamable !== undefined) { await selfTest(known, (job) => session.run(placed(of, job)), halves); return; }
+  if (of.manifest.notStreamable !== undefined) { await selfTest(known, of.plan.origins.outputs, (job) => session.run(placed(of, job)), halves); return; }
   const frame = await session.frame(1, Math.max(...known.pieces.map((job) => job.time)));
   try {
-    await selfTest(known, async (job, first) => { await session.steps(frame, { job: placed(of, job), rows: { from: 0, count: 1 }, time: job.time, begin: first }); }, halves);
+    await selfTest(known, of.plan.origins.outputs, async (job, first) => { await session.steps(frame, { job: placed(of, job), rows: { from: 0, count: 1 }, time: job.time, begin: first }); }, halves);
   } finally {
     frame.dispose();
   }

@@ -51,14 +51,17 @@ function pieceOf(manifest: Manifest, time: number, k: number): Job {
   return { inputs, outputs: makeOutputs(manifest.outputs, { batch: 1, time }), batch: 1, time, lengths: Int32Array.of(time) };
 }
 
-/** Runs the pieces by `run`, the first of them as the first of a sequence. @throws DeviceError SSM5505 where an output differs. */
-export async function selfTest({ pieces }: KnownAnswer, run: (job: Job, first: boolean) => Promise<void>, halves = false): Promise<void> {
+/**
+ * Runs the pieces by `run`, the first of them as the first of a sequence. `origins`: of each output, where the spec computes it.
+ * @throws DeviceError SSM5505 where an output differs.
+ */
+export async function selfTest({ pieces }: KnownAnswer, origins: readonly string[], run: (job: Job, first: boolean) => Promise<void>, halves = false): Promise<void> {
   for (const [k, known] of pieces.entries()) {
     const outputs = known.outputs.map(({ spec, data }) => ({ spec, data: new Float32Array(data.length) }));
     await run({ ...known, outputs }, k === 0);
     for (const [o, { spec, data }] of outputs.entries()) {
       const error = distance(data, (known.outputs[o] as Bound).data);
-      if (!(error <= (halves ? HALF_TOLERANCE : TOLERANCE))) throw gpuFailure(5505, { why: `in a test of ${known.time} steps, output \`${spec.name}\` is off by ${error.toPrecision(2)} of its size` });
+      if (!(error <= (halves ? HALF_TOLERANCE : TOLERANCE))) throw gpuFailure(5505, { why: `in a test of ${known.time} steps, output \`${spec.name}\`, computed by ${origins[o] ?? 'the model'}, is off by ${error.toPrecision(2)} of its size` });
     }
   }
 }

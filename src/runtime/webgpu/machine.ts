@@ -1,4 +1,5 @@
 /** Commands on WebGPU: passes, parameter blocks and bind groups; what is read comes through one buffer that is mapped. */
+import { reason } from '../errors.js';
 import type { GpuPlan, Manifest } from '../manifest.js';
 import { groupsOf } from '../gpu/arrangement.js';
 import { gpuFailure } from '../gpu/errors.js';
@@ -203,13 +204,20 @@ async function compile(connection: Connection, { manifest, plan, wgsl }: Kernels
     if (failed) {
       const { messages } = await connection.wait(module.getCompilationInfo());
       const first = messages.find((m) => m.type === 'error');
-      throw gpuFailure(5503, { why: first ? `${entryAt(wgsl, first.lineNum)}: ${first.message}` : String((failed as PromiseRejectedResult).reason) }, (failed as PromiseRejectedResult).reason);
+      const [kernel, entry] = [first && entryAt(wgsl, first.lineNum), [...used][pipelines.indexOf(failed)] as string];
+      throw gpuFailure(5503, { why: first ? `${named(plan, kernel)}: ${first.message}` : `${named(plan, entry)}: ${reason(failed.reason)}` }, failed.reason);
     }
     return new Map(pipelines.flatMap((p) => (p.status === 'fulfilled' ? [p.value] : [])));
   });
 }
-/** The kernel that a line of the module belongs to: its name has the definition of the spec in it. */
-function entryAt(wgsl: string, line: number): string {
+/** The kernel that a line of the module belongs to; undefined in what kernels share. */
+function entryAt(wgsl: string, line: number): string | undefined {
   const before = wgsl.split('\n').slice(0, line);
-  return before.findLast((l) => l.startsWith('fn '))?.match(/^fn (\w+)/)?.[1] ?? 'the module';
+  return before.findLast((l) => l.startsWith('fn '))?.match(/^fn (\w+)\(@builtin/)?.[1];
+}
+/** A kernel, and the place in the spec that it comes from. */
+function named({ origins }: GpuPlan, kernel: string | undefined): string {
+  if (kernel === undefined) return 'the module';
+  const origin = origins.kernels[kernel];
+  return `kernel ${kernel}${origin === undefined ? '' : `, which computes ${origin}`}`;
 }
