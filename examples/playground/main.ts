@@ -1,7 +1,7 @@
 /** The page: what is edited is checked, compiled, run and drawn, each step as soon as the one before it is done; a newer text ends older work. */
 import type { Model } from '../../src/runtime/index.js';
 import { byId, element } from './dom.js';
-import { makeEditor } from './editor.js';
+import { makeEditor, type Editor } from './editor.js';
 import { examples } from './files.js';
 import { showKernels } from './kernels-view.js';
 import { inputsFrom, load, madeUp, run, takesRecordings, weightsFor, type Weights } from './models.js';
@@ -15,6 +15,8 @@ import { makeTabs } from './tabs.js';
 import { Helper } from './workers.js';
 
 const first = 'mex/mex.ssm';
+/** Answers while one types; it is never given up. */
+const adviser = new Helper();
 const compiler = new Helper();
 const tracers = [new Helper(), new Helper()] as const;
 let path = first;
@@ -34,7 +36,11 @@ const say = (id: string, text: string): void => { byId(id).textContent = text; }
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const moment = (): number => Number(momentSlider.value);
 const recording = (): Recording | undefined => recordings?.[Number(windowSlider.value)];
-const editor = makeEditor(byId('editor'), () => {
+const advice = {
+  complete: (offset: number) => adviser.ask('complete', { path, text: editor.text(), offset }),
+  hover: (offset: number) => adviser.ask('hover', { path, text: editor.text(), offset }),
+};
+const editor: Editor = makeEditor(byId('editor'), advice, () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => void changed(), 120);
 });
@@ -45,7 +51,8 @@ async function changed(): Promise<void> {
   compiler.drop();
   for (const tracer of tracers) tracer.drop();
   const source = { path, text: editor.text() };
-  const problems = await compiler.ask('check', source);
+  const problems = await adviser.ask('check', source);
+  if (mine !== turn) return;
   showProblems(problems);
   if (problems.some((p) => p.severity === 'error')) return;
   say('compiled', '· compiling …');

@@ -16,6 +16,22 @@ export interface Problem {
   readonly to: number;
   readonly file?: string;
   readonly notes: readonly string[];
+  /** What would mend it. */
+  readonly fixes: readonly { readonly title: string; readonly edits: readonly TextEdit[] }[];
+}
+export interface TextEdit {
+  readonly from: number;
+  readonly to: number;
+  readonly insert: string;
+}
+/** What may be written at a place. */
+export interface Proposal {
+  readonly label: string;
+  readonly kind: string;
+  readonly detail: string;
+  readonly text: string;
+  readonly edits: readonly TextEdit[];
+  readonly from: number;
 }
 /** A stage: the equations that it computes, and the kernel that it became. */
 export interface StageView {
@@ -54,6 +70,9 @@ export interface StateLines {
 }
 export interface Requests {
   readonly check: { readonly given: Source; readonly answer: readonly Problem[] };
+  readonly complete: { readonly given: Source & { readonly offset: number }; readonly answer: readonly Proposal[] };
+  /** Markdown. */
+  readonly hover: { readonly given: Source & { readonly offset: number }; readonly answer: { readonly from: number; readonly to: number; readonly markdown: string } | undefined };
   readonly build: { readonly given: Source; readonly answer: { readonly problems: readonly Problem[]; readonly built?: Built } };
   /** The float64 interpreter's: states over time, and other definitions as they are. */
   readonly trace: {

@@ -1,25 +1,22 @@
 /** The worker's side: check, compile, interpret. Pure but for the last program, which is kept. */
-import { check } from '../../src/check/index.js';
-import { stabilityText } from '../../src/cli/stability.js';
 import { compile, type Compilation, type CompiledModule } from '../../src/compile.js';
-import { Diagnostics, type Diagnostic } from '../../src/diagnostics/diagnostic.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { initialise } from '../../src/interpreter/initialise.js';
 import { interpret } from '../../src/interpreter/interpret.js';
-import { Builder } from '../../src/ir/builder.js';
 import { printKernel } from '../../src/ir/print-kernel.js';
 import type { Definition, Program } from '../../src/ir/program.js';
 import type { Stage } from '../../src/ir/stages.js';
 import { explain, type StageReport } from '../../src/explain/explain.js';
+import { stabilityText } from '../../src/explain/stability.js';
 import { examples, std } from './files.js';
+import { complete, fixesFor, hover, problemsIn } from './service.js';
 import type { Built, Kind, Numbers, Problem, Requests, Source, StageView, StateLines } from './protocol.js';
 
 type Handlers = { readonly [K in Kind]: (given: Requests[K]['given']) => Requests[K]['answer'] };
 export const handlers: Handlers = {
-  check(source) {
-    const diagnostics = new Diagnostics();
-    check(source.path, hostOf(source), new Builder(), diagnostics);
-    return problemsOf(diagnostics.list, source);
-  },
+  check: (source) => problemsOf(problemsIn(source), source),
+  complete,
+  hover,
   build(source) {
     const made = compile(source.path, hostOf(source), { specHash: '', webgpu: 'where-it-fits' });
     const problems = problemsOf(made.diagnostics, source);
@@ -40,10 +37,10 @@ const hostOf = ({ path, text }: Source): { readonly read: (p: string) => string 
 function compiled(source: Source): Compilation {
   return compile(source.path, hostOf(source), { specHash: '' });
 }
-function problemsOf(list: readonly Diagnostic[], { path }: Source): Problem[] {
+function problemsOf(list: readonly Diagnostic[], source: Source): Problem[] {
   return list.map((d) => {
-    const here = d.span.file === path;
-    return { code: d.code, severity: d.severity, text: d.text, from: here ? d.span.start : 0, to: here ? d.span.end : 0, ...(here ? {} : { file: d.span.file }), notes: [...d.notes.map((n) => n.text), ...(d.fix ? [`fix: ${d.fix.text}`] : [])] };
+    const here = d.span.file === source.path;
+    return { code: d.code, severity: d.severity, text: d.text, from: here ? d.span.start : 0, to: here ? d.span.end : 0, ...(here ? {} : { file: d.span.file }), notes: [...d.notes.map((n) => n.text), ...(d.fix ? [`fix: ${d.fix.text}`] : [])], fixes: here ? fixesFor(source, d) : [] };
   });
 }
 const isState = (d: Definition): boolean => d.kind === 'equation' && d.state !== undefined && d.type === 'real';
