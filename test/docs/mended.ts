@@ -1,0 +1,97 @@
+/** For each code: what to do about it, and the case of test/check/cases.ts mended. The troubleshooting page is made of both. */
+import { model, out } from '../check/cases.js';
+
+export interface Mended {
+  readonly advice: string;
+  readonly right: string;
+  readonly files?: Readonly<Record<string, string>>;
+}
+const linear = (body: string): string => `import Linear from "std"\n${model(body)}`;
+const coupled = (body: string): string => `model M {\n modalities m = a, b\n axis c = 2\n input x[t, m, c]\n ${body}\n}`;
+const ragged = (body: string): string => `model M {\n modalities m = a[1], b[2]\n axis g = 2\n input x[t, m, f]\n ${body}\n}`;
+
+export const mended: Readonly<Record<string, Mended>> = {
+  SSM1001: { advice: 'A word or sign is missing or mistyped where only one can stand.', right: linear('output y = Linear(x, out = 2)') },
+  SSM1002: { advice: 'Remove the character. Comments begin with `//`.', right: model(out.trim()) },
+  SSM1003: { advice: 'An operator lacks a side, or an equation its right side.', right: model('output y[t, c] = 2 * x[t, c]') },
+  SSM1004: { advice: 'Close what is open: the place is where the parser could read no further.', right: model('output y[t, c] = (x[t, c])') },
+  SSM1005: { advice: 'Remove it, or open its pair.', right: model(out.trim()) },
+  SSM1006: { advice: 'At the top of a file stand imports, blocks and models; in their bodies, statements.', right: model(out.trim()) },
+  SSM1007: { advice: 'Numbers are written 16, 0.001 or 1e-5.', right: model('axis q = 2\n output y[t, q] = x[t, q]') },
+  SSM1008: { advice: 'Give each choice of the option an arm.', right: `block B(x[t, c], k = a | b) { output y[t, c] = match k { a => x[t, c], b => 2 * x[t, c] } }\n${model('output y = B(x)')}` },
+  SSM1010: { advice: 'Name a part of the expression in an equation of its own.', right: model('double[t, c] = 2 * (x[t, c] + 1)\n output y[t, c] = (double[t, c] + 1) * 3') },
+  SSM1011: { advice: 'Compare twice and join the two.', right: model('output y[t, c] = where(0 < x[t, c] && x[t, c] < 1, 1, 0)') },
+  SSM1012: { advice: 'Close the string before the line ends.', right: linear('output y = Linear(x, out = 2)') },
+  SSM1013: { advice: 'An option is a number, or one of several names.', right: `block B(x[t, c], k = one | two) { output y[t, c] = match k { one => x[t, c], two => 2 * x[t, c] } }\n${model('output y = B(x, k = two)')}` },
+  SSM2001: { advice: 'Define it, or mend its spelling. What a block defines is not seen outside: its output is.', right: model('z[t, c] = 2 * x[t, c]\n output y[t, c] = z[t, c]') },
+  SSM2002: { advice: 'Each name is defined once in its scope. `repeat` is how a name is bound again.', right: 'model M {\n modalities m = a, b\n input x[t, m]\n output y[t, m] = x[t, m]\n}' },
+  SSM2003: { advice: 'The path is relative to the file that imports, with its ending.', right: `import B from "./b.ssm"\n${model('output y = B(x)')}`, files: { 'b.ssm': 'block B(x[t, c]) { output y[t, c] = 2 * x[t, c] }' } },
+  SSM2004: { advice: "Move the file below the project's root, which is the nearest folder with a package.json or a repository.", right: `import B from "./lib/b.ssm"\n${model('output y = B(x)')}`, files: { 'lib/b.ssm': 'block B(x[t, c]) { output y[t, c] = 2 * x[t, c] }' } },
+  SSM2005: { advice: 'Put what both need into a third file.', right: `import B from "./b.ssm"\n${model('output y = B(x)')}`, files: { 'b.ssm': 'block B(x[t, c]) { output y[t, c] = x[t, c] }' } },
+  SSM2006: { advice: 'The blocks of the standard library stand in `grammar/std`.', right: linear('output y = Linear(x, out = 2)') },
+  SSM2007: { advice: 'Read it with as many indices as its definition has on the left.', right: model('output y[t, c] = x[t, c]') },
+  SSM2008: { advice: 'Read inside the axis. Only time may be read beyond its ends, where it is 0.', right: model('output y[t, c] = x[t, where_to[c]]').replace('where_to[c]', 'size(c) - 1 - c') },
+  SSM2009: { advice: 'An index on the right is on the left too, or a reduction runs over it.', right: model('axis d = 4\n output y[t, c] = sum(d: x[t, d])') },
+  SSM2010: { advice: 'Index positions take whole multiples of indices, sizes and numbers, added up.', right: model('axis h = 2\n output y[t, h] = x[t, 2 * h + 1]') },
+  SSM2011: { advice: 'Read it at an index of that axis, or name a member: `m.a`.', right: coupled('output y[t, c] = x[t, m.a, c]') },
+  SSM2012: { advice: 'Features that differ in number from member to member are summed, or embedded into one width, or read at one member.', right: ragged('output y[t, m] = sum(f: x[t, m, f])') },
+  SSM2013: { advice: "The block's options stand in its head.", right: linear('output y = Linear(x, out = 3)') },
+  SSM2014: { advice: 'Write one of the names that the option takes.', right: `import CoupledMamba from "std"\n${coupled('output y = CoupledMamba(x, coupling = mean)')}` },
+  SSM2015: { advice: 'An option without a default must be given.', right: linear('output y = Linear(x, out = 3)') },
+  SSM2016: { advice: 'The argument needs the indices of the block\'s pattern; those with `?` may be missing.', right: `import MaxPool from "std"\n${model('output y = MaxPool(x)')}` },
+  SSM2017: { advice: 'Match on an option of the block whose choices are names.', right: `block B(x[t, c], k = a | b) {\n match k { a => { z[t, c] = x[t, c] } b => { z[t, c] = 2 * x[t, c] } }\n output y[t, c] = z[t, c]\n}\n${model('output y = B(x, k = b)')}` },
+  SSM2018: { advice: 'Round with `ceil` or `floor` where a size is divided.', right: model('axis q = ceil(c / 3)\n output y[t, q] = x[t, q]') },
+  SSM2019: { advice: 'Sizes come from numbers, options and other sizes.', right: model('axis q = 2 * c\n output y[t, q] = sum(c: x[t, c])') },
+  SSM2020: { advice: 'Functions stand in the language reference; a block must be imported.', right: model('output y[t, c] = softplus(x[t, c])') },
+  SSM2021: { advice: 'As a reduction it binds an index: `max(c: x[t, c])`.', right: model('output y[t, c] = max(x[t, c], 0)') },
+  SSM2022: { advice: 'Take its real part, imaginary part or size.', right: model('output y[t, c] = relu(re(complex(x[t, c], 1)))') },
+  SSM2023: { advice: 'With indices on the left, arrays on the right need theirs; or leave both away.', right: model('output y[t, c] = x[t, c]') },
+  SSM2024: { advice: 'Elementwise arithmetic on whole arrays pairs axes by their names: where one occurs twice, say which is which.', right: model('axis e = c\n param w[c, e] = 0\n z[c, e] = w[c, e] + 1\n output y[t, c] = x[t, c] + sum(e: z[c, e])') },
+  SSM2025: { advice: 'Its parameters are stored under the name that it is bound to.', right: linear('l = Linear(x, out = 4)\n output y[t, c] = l[t, c]') },
+  SSM2026: { advice: 'Repeat it instead.', right: `block A(x[t, c]) { output y[t, c] = 2 * x[t, c] }\n${model('h = x\n repeat 2 as layers { h = A(h) }\n output y = h')}` },
+  SSM2027: { advice: 'Mark the equation that is its value.', right: `block A(x[t, c]) { output z[t, c] = x[t, c] }\n${model('output y = A(x)')}` },
+  SSM2028: { advice: 'Mark what the model gives.', right: model('output z[t, c] = x[t, c]') },
+  SSM2029: { advice: 'A spec that is compiled has a model; with several, `--model` says which.', right: `block A(x[t, c]) { output y[t, c] = x[t, c] }\n${model('output y = A(x)')}` },
+  SSM2030: { advice: 'Two tensors of a file have two names. To use one twice, declare one parameter.', right: model('param a[c] = 0\n output y[t, c] = x[t, c] * a[c] * a[c]') },
+  SSM2031: { advice: '`ssmc weights` lists the names that there are; `{x}` stands for one segment.', right: model('param a[c] = 0\n rename "a" to "scale"\n output y[t, c] = x[t, c] * a[c]') },
+  SSM2032: { advice: 'Draws initialise what is stored; a model that runs draws nothing.', right: model('param w[c] = uniform(0, 1)\n output y[t, c] = x[t, c] * w[c]') },
+  SSM2033: { advice: 'A fact is an interval that all elements lie in.', right: model(`fact x[t, c] > 0\n${out}`).replace('fact x[t, c] > 0', 'fact x > 0') },
+  SSM2034: { advice: 'A binder which is no axis takes its axis from where it is used; `q in c` says it.', right: model('output y[t] = sum(q: x[t, q])') },
+  SSM2035: { advice: 'Shift on the right side instead.', right: model('axis d = c - 1\n output y[t, d] = x[t, d + 1]') },
+  SSM2036: { advice: 'No tensor of a model may have more.', right: model('axis a = 1000\n param w[a, c] = 0\n output y[t, a] = sum(c: w[a, c] * x[t, c])') },
+  SSM2037: { advice: 'Remove it, or read it. It costs nothing: what no output needs is not computed.', right: model(out.trim()) },
+  SSM2038: { advice: 'The matrix comes from parameters.', right: model('axis e = c\n param w[c, e] = 0\n output y[t, c] = sum(e: inverse(c, e: w[c, e] + where(c == e, 1, 0)) * x[t, e])') },
+  SSM2039: { advice: 'An array without time is the same for all steps: reduce, or keep the t.', right: model('output y[c] = mean(t: x[t, c])') },
+  SSM2040: { advice: 'Read it without a t.', right: model('param w[c] = 0\n output y[t, c] = w[c] * x[t, c]') },
+  SSM2041: { advice: 'Name one of them otherwise.', right: model(`${out.trim()}\n output twice[t, c] = 2 * x[t, c]`) },
+  SSM2042: { advice: 'After `in` stands the name of an axis.', right: model('output y[t] = sum(q in c: x[t, q])') },
+  SSM2043: { advice: 'Reduce along the features, or embed them into one width.', right: ragged('output y[t, m] = sum(f: x[t, m, f])') },
+  SSM2044: { advice: 'Give both the same width.', right: linear('output y = x + Linear(x, out = 4)') },
+  SSM2045: { advice: 'Store it in a parameter, whose initialiser computes it.', right: model('axis e = c\n param rate[c] = re(eigenvalues(c, e: where(c == e, c + 1, 0)))\n output y[t, c] = x[t, c] * rate[c]') },
+  SSM2046: { advice: 'Initialise it from numbers, options, indices and other parameters.', right: model('param k[c] = uniform(0, 1)\n param w[c] = 2 * k[c]\n output y[t, c] = x[t, c] * w[c] * k[c]') },
+  SSM3101: { advice: 'One of them must read the step before.', right: model('state a[t, c] = 0.5 * b[t-1, c] + x[t, c]\n state b[t, c] = a[t, c]\n output y[t, c] = a[t, c]').replace('state b', 'b') },
+  SSM3102: { advice: '`state` says that an equation is a recurrence.', right: model('state h[t, c] = h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]') },
+  SSM3103: { advice: 'Remove `state`, or read the step before.', right: model('state h[t, c] = 0.9 * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]') },
+  SSM3104: { advice: 'Two recurrences, one each way, and their sum.', right: model('state f[t, c] = 0.5 * f[t-1, c] + x[t, c]\n state g[t, c] = 0.5 * g[t+1, c] + x[t, c]\n output y[t, c] = f[t, c] + g[t, c]') },
+  SSM3105: { advice: 'What stands before the first step is asked of states only.', right: model('initial h[c] = 1\n state h[t, c] = 0.5 * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]') },
+  SSM3106: { advice: 'Reduce the recurrence when it is done, in an equation of its own.', right: model('state h[t, c] = 0.5 * h[t-1, c] + x[t, c]\n output y[c] = max(t: h[t, c])') },
+  SSM3201: { advice: 'Couple by weights that sum to 1 (`mean`, `softmax`), or state a `fact` that bounds the coefficients, or see whether the trained weights do: `ssmc check --weights`. See [coupling.md](coupling.md).', right: 'import CoupledMamba from "std"\nmodel M {\n modalities m = a, b, d\n axis c = 8\n input x[t, m, c]\n output y = CoupledMamba(x, coupling = mean)\n}' },
+  SSM3301: { advice: 'It is legal, but no scan: only sums of states times what is free of them are. Put the function after the recurrence where the model allows it.', right: model('state h[t, c] = 0.5 * h[t-1, c] + x[t, c]\n output y[t, c] = tanh(h[t, c])') },
+  SSM4101: { advice: 'Leave `--strategy` to the compiler, or make the recurrence affine.', right: model('state h[t, c] = 0.5 * h[t-1, c] + x[t, c]\n output y[t, c] = tanh(h[t, c])') },
+  SSM4103: { advice: 'A convolution needs a recurrence whose coefficients have no t: leave `--strategy` to the compiler, or make it time-invariant.', right: model('param a[c] = 0.5\n state h[t, c] = a[c] * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]') },
+  SSM4102: { advice: 'WebAssembly addresses 4 GB, weights in float64 among them while they are bound: make it smaller.', right: model('axis a = 4000\n param w[a, c] = 0\n output y[t, a] = sum(c: w[a, c] * x[t, c])') },
+  SSM4201: { advice: 'On WebGPU a model keeps to the limits that every device has; without `--target wgsl` this is a warning, and it runs on wasm alone.', right: model('axis a = 600\n axis b = 600\n param w[a, b] = 0\n u[t, b] = sum(c: x[t, c])\n v[t, a] = sum(b: w[a, b] * u[t, b])\n output y[t, a] = v[t, a]') },
+};
+
+/** Of errors at run time: what to do. Their cases are those of test/runtime and test/webgpu. */
+export const advice: Readonly<Record<string, string>> = {
+  SSM5001: 'Give `weights` a path (in Node), a URL, bytes, or tensors by name.', SSM5002: 'The file is damaged, or of another format: a pickle is converted first, see `ssmc import`.', SSM5003: 'The file was written wrongly: write it with the safetensors library.',
+  SSM5004: '`ssmc weights SPEC --check FILE` lists all that differs; `rename` in the spec maps names.', SSM5005: 'Take the fact back, or clamp the weights.', SSM5006: 'Convert the tensor to float32.', SSM5007: 'See `names` of the file.', SSM5008: 'The matrix under `inverse` must be regular.',
+  SSM5101: 'Give every input of the model.', SSM5102: 'Mend the name.', SSM5103: 'Numbers come as a Float32Array, with a shape where the batch is more than 1.', SSM5104: 'A tensor is [batch, time, …] row-major; without time [batch, …].', SSM5105: 'Data and shape must agree.',
+  SSM5106: 'All inputs have the same batch and the same number of steps.', SSM5107: 'There is nothing to run: check the length before the call.', SSM5108: 'One whole number for each row of the batch, from 1 to the steps given.', SSM5109: 'Find where the value comes from; without `finite` it is taken as it is.',
+  SSM5110: 'Run fewer rows or steps at once.', SSM5201: 'The kernels lie beside the generated module: a bundler or a server must ship them.', SSM5202: 'The engine lacks 128-bit SIMD, or the file is damaged.', SSM5203: 'Compile the spec with the version of ssmc that is installed.',
+  SSM5204: 'Compile with `--target` for it.', SSM5205: 'Run fewer rows at once, or a smaller model.', SSM5206: 'Mend the option.', SSM5207: '`ssmc doctor` says why, and what would mend it; `device: "auto"` takes the next one.',
+  SSM5301: 'It reads the future: use `run` on whole sequences.', SSM5302: 'Give what `save` gave.', SSM5303: 'The bytes were cut or changed.', SSM5304: 'States are saved for one spec and kind of device.', SSM5305: 'Make the stream with the batch that was saved.', SSM5306: 'Wait for `push` before `save`, `restore` or `reset`.',
+  SSM5401: 'Load it again; `dispose` is the last call.', SSM5501: 'Call again: a new device is taken.', SSM5502: 'Run fewer rows at once, or on wasm.', SSM5503: 'Please report it with the spec.', SSM5504: 'The device is gone; `device: "auto"` goes on with wasm.', SSM5505: "The driver computes wrong results: update it. `auto` passes the device over.",
+  SSM5510: 'Build it, or install the package where it was built; without it `auto` takes another device.', SSM5511: "Install NVIDIA's driver.", SSM5512: 'The driver sees no GPU: see `nvidia-smi`.', SSM5513: 'Update the driver.', SSM5514: 'Compile with `--arch` for this GPU.',
+};
