@@ -33,7 +33,7 @@ const laidOut = (text: string): string => {
   const done = format(text, 'spec.ssm');
   return 'text' in done ? done.text : `${text}\n`;
 };
-const shown = (text: string): string => `${text.replace(/^ /gm, '  ').split('\n').map((l) => (l.length > 120 ? `${l.slice(0, 100)} …` : l)).join('\n')}\n`;
+const shown = (text: string): string => `${text.replace(/^ {1,2}(?=\S)/gm, '  ').split('\n').map((l) => (l.length > 120 ? `${l.slice(0, 100)} …` : l)).join('\n')}\n`;
 const fenced = (text: string): string => `\`\`\`\n${text}\`\`\`\n`;
 const withFiles = (text: string, files: Files = {}): string => [fenced(text), ...Object.entries(files).map(([name, t]) => `and \`${name}\`:\n\n${fenced(laidOut(t))}`)].join('\n');
 function section({ code, wrong, files, options, mended: { advice: what, right, files: more } }: Entry): string {
