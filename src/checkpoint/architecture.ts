@@ -6,7 +6,7 @@
 /** The mixer of each layer. */
 export type Mixer =
   | { readonly kind: 'mamba'; readonly state: number; readonly expand: number; readonly kernel: number; readonly rank: number }
-  | { readonly kind: 'mamba2'; readonly state: number; readonly expand: number; readonly kernel: number; readonly headSize: number; readonly groups: number; readonly normGroups: number };
+  | { readonly kind: 'mamba2'; readonly state: number; readonly expand: number; readonly kernel: number; readonly headSize: number; readonly groups: number; readonly norm: 'grouped' | 'whole'; readonly eps: number };
 export interface Architecture {
   /** Whose names and habits: Hugging Face's transformers, or mamba_ssm. */
   readonly naming: 'transformers' | 'mamba_ssm';
@@ -102,7 +102,7 @@ function fromTransformers(keys: Keys): Architecture {
   const heads = keys.whole('num_heads', (expand * width) / headSize);
   if (heads * headSize !== expand * width) keys.faults.push(`\`num_heads\` is ${heads}: of ${headSize} channels each they are not the ${expand * width} of \`expand\` times \`hidden_size\``);
   // transformers normalises all channels together, whatever the groups.
-  return { ...common, mixer: { kind: 'mamba2', ...shared, headSize, groups: keys.whole('n_groups', 8), normGroups: 1 } };
+  return { ...common, mixer: { kind: 'mamba2', ...shared, headSize, groups: keys.whole('n_groups', 8), norm: 'whole', eps: common.eps } };
 }
 function fromMambaSsm(keys: Keys): Architecture {
   const width = keys.whole('d_model');
@@ -130,8 +130,7 @@ function fromMambaSsm(keys: Keys): Architecture {
   ssm.demand('norm_before_gate', false, 'the block gates before it normalises');
   ssm.demand('D_has_hdim', false, 'the block has one D for each head');
   ssm.demand('d_ssm', expand * width, 'all channels go through the recurrence');
-  const groups = ssm.whole('ngroups', 1);
-  return { ...common, mixer: { kind: 'mamba2', ...shared, headSize: ssm.whole('headdim', 64), groups, normGroups: groups } };
+  return { ...common, mixer: { kind: 'mamba2', ...shared, headSize: ssm.whole('headdim', 64), groups: ssm.whole('ngroups', 1), norm: 'grouped', eps: 1e-5 } };
 }
 /** From 0 to infinity, which `parseConfig` makes null. */
 const demandSteps = (keys: Keys, key: string): void => keys.demand(key, [0, null], 'the step dt is not clamped here');

@@ -53,5 +53,6 @@ function renamesOf(embedding: string, { prefix }: SpecChoices, embeds: boolean):
 }
 function optionsOf(m: Mixer): string {
   const shared = `state = ${m.state}, expand = ${m.expand}, kernel = ${m.kernel}`;
-  return m.kind === 'mamba' ? `${shared}, rank = ${m.rank}` : `${shared}, headdim = ${m.headSize}, groups = ${m.groups}${m.normGroups === m.groups ? '' : `, norm_groups = ${m.normGroups}`}`;
+  if (m.kind === 'mamba') return `${shared}, rank = ${m.rank}`;
+  return `${shared}, headdim = ${m.headSize}, groups = ${m.groups}${m.groups > 1 ? `, norm = ${m.norm}` : ''}${m.eps === 1e-5 ? '' : `, eps = ${m.eps}`}`;
 }

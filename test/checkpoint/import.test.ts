@@ -10,7 +10,7 @@ import { compile } from '../../src/compile.js';
 import { interpret } from '../../src/interpreter/interpret.js';
 import { loadModel, type Tensor } from '../../src/runtime/index.js';
 import { checkpoint, shapesOf, type Checkpoint } from './checkpoints.js';
-import { languageModel, type Mamba1, type Names } from './reference.js';
+import { languageModel, type Mamba1, type Mamba2, type Names } from './reference.js';
 
 const TOLERANCE = 1e-5;
 const folder = mkdtempSync(join(tmpdir(), 'ssmc-import-'));
@@ -85,6 +85,43 @@ describe('Mamba', () => {
     const table = c.state.get('backbone.embedding.weight')?.data as Float64Array;
     const rows = tokens.flatMap((id) => [...table.slice(id * 24, (id + 1) * 24)]);
     expect(Math.max(...await errors(c, languageModel(c.state, original, shape, tokens), { name: 'x', data: rows, shape: [1, tokens.length, 24] }))).toBeLessThan(TOLERANCE);
+  });
+});
+
+describe('Mamba-2', () => {
+  const two: Mamba2 = { width: 24, layers: 2, state: 6, inner: 48, kernel: 4, headSize: 8, groups: 3, normGroups: 1, eps: 1e-5, norm: 'rms' };
+  const config = { model_type: 'mamba2', vocab_size: 40, hidden_size: 24, state_size: 6, num_hidden_layers: 2, expand: 2, conv_kernel: 4, num_heads: 6, head_dim: 8, n_groups: 3, chunk_size: 256, hidden_act: 'silu', use_bias: false, use_conv_bias: true, rms_norm: true, tie_word_embeddings: false };
+  const names = { ...hfNames, head: 'lm_head.weight' };
+  it("of transformers', in groups that are normalised together, steps without a limit", async () => {
+    const shape = { ...two, eps: 1e-4 };
+    const c = checkpoint(shapesOf(shape, names, 40), 11);
+    // Python writes infinity as no JSON does.
+    expect(await imports(c.bytes, JSON.stringify({ ...config, layer_norm_epsilon: 1e-4, time_step_limit: 'LIMIT' }).replace('"LIMIT"', '[0.0, Infinity]'))).toBe(0);
+    expect(Math.max(...await errors(c, languageModel(c.state, names, shape, tokens), token))).toBeLessThan(TOLERANCE);
+  });
+  it("of mamba_ssm's, in groups that are normalised each by itself, tied", async () => {
+    const shape = { ...two, normGroups: 3 };
+    const tied = { ...original, head: original.embedding };
+    const c = checkpoint(shapesOf(shape, tied, 40), 12);
+    expect(await imports(c.bytes, { d_model: 24, n_layer: 2, vocab_size: 40, ssm_cfg: { layer: 'Mamba2', d_state: 6, headdim: 8, ngroups: 3, chunk_size: 64 }, rms_norm: true, attn_layer_idx: [], d_intermediate: 0 })).toBe(0);
+    expect(readFileSync(join(folder, 'lm.ssm'), 'utf8')).toContain('model Mamba2Lm {');
+    expect(Math.max(...await errors(c, languageModel(c.state, tied, shape, tokens), token))).toBeLessThan(TOLERANCE);
+  });
+  it('with one group, from embeddings', async () => {
+    const shape = { ...two, groups: 1 };
+    const c = checkpoint(shapesOf(shape, names, 40), 13);
+    expect(await imports(c.bytes, { ...config, n_groups: 1 }, '--input', 'embeddings')).toBe(0);
+    const table = c.state.get(names.embedding)?.data as Float64Array;
+    const rows = tokens.flatMap((id) => [...table.slice(id * 24, (id + 1) * 24)]);
+    expect(Math.max(...await errors(c, languageModel(c.state, names, shape, tokens), { name: 'x', data: rows, shape: [1, tokens.length, 24] }))).toBeLessThan(TOLERANCE);
+  });
+  it.each<[string, object, RegExp]>([
+    ['a limit on steps', { ...config, time_step_limit: [0, 0.1] }, /`time_step_limit` is \[0,0.1\]: the step dt is not clamped here/],
+    ['heads that are not the channels', { ...config, num_heads: 5 }, /`num_heads` is 5: of 8 channels each they are not the 48/],
+    ['no norm in the block', { d_model: 24, n_layer: 2, vocab_size: 40, ssm_cfg: { layer: 'Mamba2', rmsnorm: false } }, /`ssm_cfg.rmsnorm` is false/],
+  ])('%s is refused', async (_, wrong, message) => {
+    expect(await imports(checkpoint(shapesOf(two, names, 40), 14).bytes, wrong)).toBe(1);
+    expect(err).toMatch(message);
   });
 });
 
