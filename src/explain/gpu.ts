@@ -148,7 +148,7 @@ function dispatchOf(kernel: Kernel, batch: number, steps: number): KernelReport[
   const all = groups(kernel, batch, steps);
   return [Math.min(all, FOLD), Math.ceil(all / FOLD), kernel.grid?.batches === 'B' ? batch : 1];
 }
-/** A reduction over a group's threads has memory of its own (targets/wgsl/index.ts). */
+/** A reduction over a group's threads has memory of its own (targets/wgsl/reductions.ts). */
 function groupBytes(kernel: Kernel): number {
   const lanes = kernel.grid?.lanes ?? 1;
   return (kernel.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + (lanes > 1 ? 4 * lanes : 0);

@@ -52,7 +52,7 @@ function value(k: Kernel, v: Value, l: number, traffic: Traffic): void {
     case 'unary': case 'lane-of': go(v.arg); break;
     case 'reduce-lanes': {
       go(v.arg);
-      // As targets/wgsl/index.ts prints it: after the first store, after every halving, and at the end.
+      // As targets/wgsl/reductions.ts prints it: after the first store, after every halving, and at the end.
       if (l === 0) for (let n = k.grid?.lanes ?? 1; n >= 1; n /= 2) traffic.barriers++;
       if (l === 0) traffic.barriers++;
       break;

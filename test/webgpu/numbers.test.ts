@@ -7,7 +7,7 @@ import { normwise, runModel as runWith, type Doubles } from '../../src/cli/tenso
 import { errors, randomInputs, TOLERANCE } from '../random/agree.js';
 import { elements, numbers } from '../runtime/small.js';
 import { gpu, missing } from './device.js';
-import { bits, onGpu, type OnGpu } from './load.js';
+import { bits, onGpu, thrown, type OnGpu } from './load.js';
 import { Tap } from './tap.js';
 
 /** Modalities of different widths, coupled; a past of three steps; a product, a scan, reductions over time. */
@@ -221,5 +221,19 @@ describe.skipIf(missing !== undefined)('streams', () => {
     expect(bits(await again.push({ x: x.slice(50) }))).toEqual(want);
     expect(elements(await one.push({ x: x.slice(0, 5) }))).toEqual(elements(await again.push({ x: x.slice(0, 5) })));
     other.dispose();
+  }));
+  it('save, restore and reset during a push: SSM5306, and the push is as if they had not been asked', () => on({ text: smooth }, async (_, model) => {
+    const x = numbers(5 * 12, 3);
+    const alone = model.stream();
+    const want = [bits(await alone.push({ x: x.slice(0, 30) })), bits(await alone.push({ x: x.slice(30) }))];
+    const stream = model.stream();
+    const before = stream.save();
+    const pushes = [stream.push({ x: x.slice(0, 30) }), stream.push({ x: x.slice(30) })];
+    for (const [what, work] of [['save', () => stream.save()], ['restore', () => { stream.restore(before); }], ['reset', () => { stream.reset(); }]] as const) {
+      expect(await thrown(work)).toMatchObject({ name: 'StreamError', code: 'SSM5306', message: `SSM5306: the stream has a push under way: expected it to be waited for before ${what}` });
+    }
+    expect((await Promise.all(pushes)).map(bits)).toEqual(want);
+    stream.restore(before);
+    expect(bits(await stream.push({ x: x.slice(0, 30) }))).toEqual(want[0]);
   }));
 });
