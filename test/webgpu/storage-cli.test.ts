@@ -1,0 +1,58 @@
+/** `--storage f16` on the command line: compiled, explained, run and verified. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { main } from '../../src/cli/main.js';
+import { readSafetensors, writeSafetensors } from '../../src/runtime/index.js';
+import { numbers } from '../runtime/small.js';
+import { missing } from './device.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'ssmc-f16-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+async function ssmc(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const code = await main(argv, { out: (t) => { out += t; }, err: (t) => { err += t; }, cwd: folder, colour: false, terminal: false });
+  return { code, out, err };
+}
+writeFileSync(join(folder, 'small.ssm'), 'model Small {\n  axis c = 6\n  input x[t, c]\n  param w[c] = uniform(0.5, 1)\n  u[t, c] = w[c] * x[t, c]\n  v[t, c] = u[t, c] + u[t - 1, c]\n  output y[c] = max(t: v[t, c])\n}\n');
+
+describe('--storage f16', () => {
+  it('writes a module for every adapter and one for shader-f16 beside it, and is said where it can\'t be', async () => {
+    expect((await ssmc('compile', 'small.ssm', '--storage', 'f16')).code).toBe(0);
+    const files = readdirSync(join(folder, 'gen'));
+    const named = (pattern: RegExp): string => files.find((f) => pattern.test(f)) ?? '';
+    expect(readFileSync(join(folder, 'gen', named(/^small\.[0-9a-f]{8}\.wgsl$/)), 'utf8')).toContain('array<u32>');
+    expect(readFileSync(join(folder, 'gen', named(/^small\.shader-f16\.[0-9a-f]{8}\.wgsl$/)), 'utf8')).toContain('array<f16>');
+    expect(readFileSync(join(folder, 'gen', 'small.js'), 'utf8')).toContain('features: ["shader-f16"]');
+    // What is stale is taken away.
+    expect((await ssmc('compile', 'small.ssm')).code).toBe(0);
+    expect(readdirSync(join(folder, 'gen')).filter((f) => f.includes('f16'))).toEqual([]);
+    for (const wrong of [['compile', 'small.ssm', '--target', 'wasm'], ['explain', 'small.ssm'], ['run', 'small.ssm', '--input', 'x', '--output', 'y', '--device', 'wasm']]) {
+      expect(await ssmc(...wrong, '--storage', 'f16')).toMatchObject({ code: 2, err: expect.stringContaining('--storage f16 is for') as string });
+    }
+  });
+  it('explains what is stored as what, and why', async () => {
+    const { out } = await ssmc('explain', 'small.ssm', '--target', 'wgsl', '--storage', 'f16');
+    expect(out).toContain('stored     u as f16: rounded when it is stored\n');
+    expect(out).toContain('stored     x as f16: rounded when it is stored\n');
+    expect((await ssmc('explain', 'small.ssm', '--target', 'wgsl')).out).not.toContain('stored ');
+  });
+  it.skipIf(missing !== undefined)('is run and judged by a loop that stores in float16', async () => {
+    const { code, out } = await ssmc('verify', 'small.ssm', '--storage', 'f16', '--device', 'webgpu', '--device', 'wasm', '--json');
+    expect(code).toBe(0);
+    const { results } = JSON.parse(out) as { results: { device: string; error: number; limit: number }[] };
+    const [wasm, webgpu] = ['wasm', 'webgpu'].map((d) => results.find((r) => r.device === d));
+    expect(wasm?.limit).toBe(1e-5);
+    expect(webgpu?.limit).toBeGreaterThanOrEqual(2 ** -10);
+    expect(webgpu?.error).toBeGreaterThan(1e-5);
+    await ssmc('weights', 'small.ssm', '--init', '0', '--out', 'w.safetensors');
+    writeFileSync(join(folder, 'x.safetensors'), writeSafetensors(new Map([['x', { shape: [1, 5, 6], data: numbers(30, 1) }]])));
+    for (const [storage, output] of [['f32', 'a'], ['f16', 'b']] as const) expect((await ssmc('run', 'small.ssm', '--weights', 'w.safetensors', '--input', 'x.safetensors', '--output', output, '--device', 'webgpu', '--storage', storage)).code).toBe(0);
+    const [a, b] = ['a', 'b'].map((f) => readSafetensors(new Uint8Array(readFileSync(join(folder, f)))).tensor('y').toFloat32());
+    const apart = Math.max(...(a ?? []).map((v, i) => Math.abs(v - (b?.[i] ?? NaN))));
+    expect(apart).toBeGreaterThan(1e-6);
+    expect(apart).toBeLessThan(4e-3);
+  });
+});
