@@ -4,6 +4,7 @@
  * an int for each scalar.
  */
 import type { Kernel } from '../../src/ir/kernel.js';
+import { withoutUnused } from '../../src/ir/unused.js';
 import type { BufferSpec, GpuEntry } from '../../src/runtime/manifest.js';
 import type { Capabilities } from '../target.js';
 import { arrange, type ArenaKind } from '../wgsl/arenas.js';
@@ -42,7 +43,7 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
   const reductions = new Set<string>();
   for (const k of run) {
     if (sharedBytes(k) > limits.sharedBytes) throw new Error(`${k.name} takes ${sharedBytes(k)} bytes of shared memory`);
-    const printed = printEntry(k);
+    const printed = printEntry(withoutUnused(k));
     const known = names.get(printed.key);
     entries.set(k.name, { entry: known ?? k.name, threads: k.grid?.threads ?? 1, arenas: [], lengths: false });
     if (known !== undefined) continue;

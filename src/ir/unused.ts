@@ -1,0 +1,44 @@
+/** A kernel without the integers, registers and memories that nothing in it uses: some compilers warn of them. What it does is the same. */
+import type { Kernel, Stmt } from './kernel.js';
+import { mapStmts, visitStmts } from './map-kernel.js';
+
+export function withoutUnused(kernel: Kernel): Kernel {
+  let { body } = kernel;
+  for (;;) {
+    const used = usedNames(body);
+    const kept = sweep(body, used);
+    if (count(kept) === count(body)) return { ...kernel, body, ...(kernel.memories ? { memories: kernel.memories.filter((m) => used.has(m.name)) } : {}) };
+    body = kept;
+  }
+}
+function usedNames(stmts: readonly Stmt[]): Set<string> {
+  const used = new Set<string>();
+  mapStmts(stmts, {
+    value: (v) => {
+      if (v.kind === 'reg') used.add(v.name);
+      if (v.kind === 'load') used.add(v.buffer);
+      return undefined;
+    },
+    int: (e) => {
+      if (e.kind === 'ivar') used.add(e.name);
+      return undefined;
+    },
+  });
+  visitStmts(stmts, (s) => { if (s.kind === 'store') used.add(s.buffer); });
+  return used;
+}
+function sweep(stmts: readonly Stmt[], used: ReadonlySet<string>): Stmt[] {
+  return stmts.flatMap((s): Stmt[] => {
+    switch (s.kind) {
+      case 'int': case 'let': case 'var': case 'set': return used.has(s.name) ? [s] : [];
+      case 'for': return [{ ...s, body: sweep(s.body, used) }];
+      case 'if': return [{ ...s, then: sweep(s.then, used), else: sweep(s.else, used) }];
+      default: return [s];
+    }
+  });
+}
+function count(stmts: readonly Stmt[]): number {
+  let n = 0;
+  visitStmts(stmts, () => { n++; });
+  return n;
+}

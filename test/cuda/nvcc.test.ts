@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { selectiveSpec } from '../../src/bench/scan/ours.js';
+import { openSpec } from '../../src/cli/io.js';
+import { compile } from '../../src/compile.js';
+import { compileText } from '../random/agree.js';
+import { randomSpec } from '../random/generate.js';
+import { kernelsOf, together, type Unit } from './library.js';
+import { ptx, stepCounts, usage, version, type StepCounts, type Usage } from './nvcc.js';
+
+const root = join(import.meta.dirname, '../..');
+const specs = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ssm')).sort();
+const io = { out: () => undefined, err: () => undefined, cwd: root, colour: false, terminal: false };
+const count = Number(process.env['COUNT'] ?? 100);
+const known = '13.0';
+
+function sourceOf(spec: string): string {
+  const opened = openSpec(join('examples', spec), io);
+  return compile(opened.entry, opened.host, { specHash: '', cuda: true }).module?.cuda?.source ?? '';
+}
+const kernelCount = (units: readonly Unit[]): number => units.reduce((n, u) => n + kernelsOf(u.source).length, 0);
+
+describe.skipIf(version === undefined)(`nvcc${version === undefined ? ' (skipped: it is not on the path)' : ''}`, () => {
+  it.each(['sm_80', 'sm_90', 'sm_100'])('takes every kernel of every example for %s, without a warning', async (arch) => {
+    const units = specs.map((spec, k): Unit => ({ prefix: `e${k}_`, source: sourceOf(spec) }));
+    const made = await usage(together(units), arch);
+    expect(made.size).toBe(kernelCount(units));
+    expect(made.size).toBeGreaterThan(100);
+    expect([...made].filter(([, u]) => u.spills > 0).map(([name]) => name)).toEqual([]);
+  }, 600_000);
+  it(`takes every kernel of ${count} random programs for sm_90, without a warning`, async () => {
+    const units = Array.from({ length: count }, (_, s) => (['auto', 'chunked'] as const).flatMap((strategy): Unit[] => {
+      const { module } = compileText(randomSpec(s).text, strategy, { cuda: true });
+      return module?.cuda ? [{ prefix: `s${s}${strategy === 'auto' ? '' : 'c'}_`, source: module.cuda.source }] : [];
+    })).flat();
+    expect(units.length).toBeGreaterThanOrEqual(count);
+    const share = Math.ceil(units.length / 4);
+    for (let k = 0; k < units.length; k += share) {
+      const mine = units.slice(k, k + share);
+      expect((await usage(together(mine), 'sm_90')).size).toBe(kernelCount(mine));
+    }
+  }, 1_200_000);
+  it('refuses what is no CUDA', async () => {
+    await expect(usage('extern "C" __global__ void f(int n) { int unused; }', 'sm_90')).rejects.toThrow(/unused/);
+  }, 120_000);
+});
+
+/** The coupled selective scan: what its kernel takes of an H100's multiprocessor, and what a step of one thread does, in a table. */
+const scans: readonly (readonly [name: string, states: number, modalities: number])[] = [['N=16, M=3', 16, 3], ['N=16, M=1', 16, 1], ['N=64, M=1', 64, 1], ['N=64, M=3', 64, 3]];
+
+describe.skipIf(version === undefined)(`the scan's kernel${version === undefined ? ' (skipped: nvcc is not on the path)' : ''}`, () => {
+  const table = join(import.meta.dirname, 'scan.txt');
+  const row = (name: string, u: Usage, s: StepCounts, each: number): string => [
+    name, `${u.registers} registers`, `${u.shared} bytes shared`, `${s.instructions} PTX instructions a step`, `${s.exponentials / each} exponentials a modality, step, channel and state`,
+    `${s.globalBytes} global bytes a step`, `shared loads: ${Object.entries(s.sharedLoads).map(([w, n]) => `${n} of ${w}`).join(', ') || 'none'}`,
+  ].join('; ');
+  it('spills nothing, and takes what the table says', async () => {
+    const rows: string[] = [];
+    for (const [name, states, modalities] of scans) {
+      const made = compileText(selectiveSpec({ steps: 512, channels: 256, states, modalities }), 'auto', { cuda: true }).module?.cuda;
+      if (!made) throw new Error('no kernels for CUDA');
+      const scan = [...made.kernelOf].find(([stage]) => stage.anchor === 'scan')?.[1].name ?? '';
+      const taken = (await usage(made.source, 'sm_90')).get(scan);
+      if (!taken) throw new Error(`nvcc made no ${scan}`);
+      expect([name, taken.spills]).toEqual([name, 0]);
+      rows.push(row(name, taken, stepCounts(await ptx(made.source, 'sm_90'), scan), states * modalities));
+    }
+    const text = `nvcc ${known}, sm_90\n${rows.join('\n')}\n`;
+    if (process.env['UPDATE'] !== undefined) writeFileSync(table, text);
+    // Other versions of nvcc give registers away otherwise.
+    if (version === known) expect(text).toBe(readFileSync(table, 'utf8'));
+  }, 600_000);
+});

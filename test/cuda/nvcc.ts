@@ -1,0 +1,75 @@
+/** What NVIDIA's compiler says of kernels, where it is on the path: it takes them without a warning; registers, spills, memory; the PTX. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { options } from '../../targets/cuda/index.js';
+
+const said = spawnSync('nvcc', ['--version'], { encoding: 'utf8' });
+/** Such as 13.0; undefined where there is none. */
+export const version: string | undefined = said.status === 0 ? /release (\d+\.\d+)/.exec(said.stdout)?.[1] : undefined;
+
+export interface Usage {
+  readonly registers: number;
+  readonly spills: number;
+  readonly stack: number;
+  readonly shared: number;
+}
+/** What each kernel takes on a chip. @throws Error with the compiler's words, warnings included. */
+export async function usage(source: string, arch: string): Promise<Map<string, Usage>> {
+  const { words } = await run(source, ['-cubin', `-arch=${arch}`, '-Xptxas', '-v', '-Werror', 'all-warnings']);
+  const found = [...words.matchAll(/Compiling entry function '(\w+)'[^]*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads[^]*?Used (\d+) registers([^\n]*)/g)];
+  return new Map(found.map(([, name, stack, stores, loads, registers, rest]) => [name as string, {
+    registers: Number(registers), spills: Number(stores) + Number(loads), stack: Number(stack), shared: Number(/(\d+) bytes smem/.exec(rest as string)?.[1] ?? 0),
+  }]));
+}
+export async function ptx(source: string, arch: string): Promise<string> {
+  return (await run(source, ['-ptx', `-arch=${arch}`])).output;
+}
+async function run(source: string, flags: readonly string[]): Promise<{ words: string; output: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'ssmc-nvcc-'));
+  try {
+    const [input, output] = [join(folder, 'model.cu'), join(folder, 'made')];
+    writeFileSync(input, source);
+    const words = await new Promise<string>((resolve, reject) => {
+      const child = spawn('nvcc', [...options, ...flags, '-o', output, input], { stdio: ['ignore', 'pipe', 'pipe'] });
+      let all = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (d: Buffer) => { all += d.toString(); });
+      child.on('close', (code) => (code === 0 ? resolve(all) : reject(new Error(all.slice(0, 4000)))));
+    });
+    return { words, output: readFileSync(output, 'latin1') };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Of the innermost loop of a kernel that holds most instructions: a scan's step. */
+export interface StepCounts {
+  readonly instructions: number;
+  /** Powers of two made from bits: one for each exponential. */
+  readonly exponentials: number;
+  /** Bytes that a thread reads from global memory and writes to it. */
+  readonly globalBytes: number;
+  /** Loads of shared memory by how many numbers they bring. */
+  readonly sharedLoads: Readonly<Record<string, number>>;
+}
+export function stepCounts(text: string, kernel: string): StepCounts {
+  const body = new RegExp(`\\.entry ${kernel}\\([^]*?\\n}`).exec(text)?.[0] ?? '';
+  const lines = body.split('\n').map((l) => l.trim());
+  const labels = new Map(lines.flatMap((l, k) => (/^\$\w+:$/.test(l) ? [[l.slice(0, -1), k] as const] : [])));
+  const loops = lines.flatMap((l, k): (readonly [from: number, to: number])[] => {
+    const from = labels.get(/\bbra(?:\.uni)? \t?(\$\w+);/.exec(l)?.[1] ?? '') ?? k;
+    return from < k ? [[from, k]] : [];
+  });
+  const inner = loops.filter(([from, to]) => !loops.some(([f, t]) => (f > from && t <= to) || (f >= from && t < to)));
+  const [from, to] = inner.reduce((best, l) => (l[1] - l[0] > best[1] - best[0] ? l : best), [0, 0]);
+  const loop = lines.slice(from, to).filter((l) => /^(@!?%p\d+ )?[a-z]/.test(l));
+  const width = (l: string): number => Number(/\.v(\d)\./.exec(l)?.[1] ?? 1);
+  const bytes = (list: readonly string[]): number => list.reduce((n, l) => n + (width(l) * Number(/\.[fubs](\d+)\s/.exec(l)?.[1] ?? 32)) / 8, 0);
+  const sharedLoads: Record<string, number> = {};
+  for (const l of loop) if (/\bld\.shared/.test(l)) sharedLoads[width(l)] = (sharedLoads[width(l)] ?? 0) + 1;
+  return {
+    instructions: loop.length, sharedLoads, exponentials: loop.filter((l) => /\bshl\.b32\s.*, 23;/.test(l)).length,
+    globalBytes: bytes(loop.filter((l) => /\b(ld|st)\.global/.test(l))),
+  };
+}
