@@ -59,12 +59,15 @@ class Counter {
   readonly #kernel: Kernel;
   readonly #lanes: number;
   readonly #sizes: Sizes;
+  /** Of a thread or a group: every thread stores there for itself. */
+  readonly #memories: ReadonlySet<string>;
   #tally = new Tally();
 
   constructor(kernel: Kernel, sizes: Sizes, lanes: number) {
     this.#kernel = kernel;
     this.#lanes = lanes;
     this.#sizes = sizes;
+    this.#memories = new Set((kernel.memories ?? []).map((m) => m.name));
   }
   run(): Counts {
     const { batch, steps } = this.#sizes;
@@ -102,7 +105,7 @@ class Counter {
         case 'store':
           this.#value(s.value, times);
           if (s.second) this.#value(s.second, times);
-          tally.store(s.buffer, times * (s.lanes === 'vector' ? this.#lanes : this.#share(s.lanes) * (s.second ? 2 : 1)));
+          tally.store(s.buffer, times * (s.lanes === 'vector' ? this.#lanes : (this.#memories.has(s.buffer) ? 1 : this.#share(s.lanes)) * (s.second ? 2 : 1)));
           break;
         case 'if': this.#list(decide(s.cond, env, steps) ? s.then : s.else, env, times); break;
         case 'barrier': tally.barriers += times / (this.#kernel.grid?.threads ?? 1); break;
@@ -169,7 +172,7 @@ class Counter {
         this.#value(v.arg, times);
         // Before the first halving, after each, and before the memory is used again.
         const together = this.#kernel.grid?.lanes ?? 1;
-        if (together > 1) tally.barriers += (times / together) * (2 + Math.log2(together));
+        if (together === this.#kernel.grid?.threads && together > 1) tally.barriers += (times / together) * (2 + Math.log2(together));
         break;
       }
       case 'lane-of': this.#value(v.arg, times); break;

@@ -74,7 +74,7 @@ export type Stmt =
   /** A mutable register, and its assignment. */
   | { readonly kind: 'var'; readonly name: string; readonly value: Value }
   | { readonly kind: 'set'; readonly name: string; readonly value: Value }
-  /** 'vector' writes all lanes at at..at+lanes-1; 'one' writes lane 0; a number of lanes writes the first `count` (at least 1), `stride` elements apart. */
+  /** 'vector' writes all lanes at at..at+lanes-1; 'one' writes lane 0, in memory of the thread or the group every thread; a number of lanes writes the first `count` (at least 1), `stride` elements apart. */
   /** `second`: what stands at at + 1, `at` being even: the two share a word. */
   | {
       readonly kind: 'store'; readonly buffer: string; readonly at: Int; readonly value: Value; readonly second?: Value;
@@ -111,7 +111,10 @@ export interface LocalMemory {
  */
 export interface Grid {
   readonly threads: number;
-  /** Threads that share a point, each a lane of its registers; 1: every thread has its own. */
+  /**
+   * Threads that share a point, each a lane of its registers; 1: every thread has its own. Fewer than the threads: of each 32 threads the
+   * first 32/lanes are lane 0 of as many points, the next lane 1.
+   */
   readonly lanes: number;
   readonly groups: Groups;
   /** Groups of their own for each row of the batch, or one set for all. */

@@ -22,7 +22,9 @@ export function reduction(name: string): string {
   const [op = 'sum', count = '1'] = name.split('_');
   const lanes = Number(count);
   const join = (a: string, b: string): string => (op === 'sum' ? `${a} + ${b}` : `ssm_${op}(${a}, ${b})`);
-  const steps = [16, 8, 4, 2, 1].filter((k) => k < lanes).map((k) => `  x = ${join('x', `__shfl_xor_sync(0xffffffffu, x, ${k})`)};`);
+  // The lanes of a point lie as far apart as a warp allows.
+  const apart = Math.max(1, 32 / lanes);
+  const steps = [16, 8, 4, 2, 1].filter((k) => k < lanes).map((k) => `  x = ${join('x', `__shfl_xor_sync(0xffffffffu, x, ${k * apart})`)};`);
   const warps = lanes / 32;
   if (warps <= 1) return [`__device__ __forceinline__ float ssm_reduce_${name}(float x) {`, ...steps, '  return x;', '}'].join('\n');
   const parts = Array.from({ length: warps }, (_, k) => `parts[${k}]`);

@@ -34,7 +34,7 @@ class Entry {
     this.#kernel = kernel;
     this.#lanes = kernel.grid?.lanes ?? 1;
     this.#memories = new Map((kernel.memories ?? []).map((m) => [m.name, m]));
-    const taken = new Set<string>(['gid', 'bid', 'lid']);
+    const taken = new Set<string>(['gid', 'bid', 'lid', 'lane']);
     visitStmts(kernel.body, (s) => { if ('name' in s) taken.add(local(s.name)); });
     const own = (name: string, wanted: string): void => {
       let made = reserved.has(wanted) ? `${wanted}_` : wanted;
@@ -62,6 +62,7 @@ class Entry {
       ...(uses('gid') ? ['  const int gid = blockIdx.x;'] : []),
       ...(batches === 'B' && uses('bid') ? ['  const int bid = blockIdx.y;'] : []),
       ...(uses('lid') ? ['  const int lid = threadIdx.x;'] : []),
+      ...(uses('lane') ? [`  const int lane = threadIdx.x % 32 / ${32 / this.#lanes};`] : []),
       ...[...this.#memories.values()].map((m) => `  ${m.space === 'group' ? '__shared__ ' : ''}float ${this.#names.get(m.name)}[${m.size}];`),
       ...body,
       '}',
@@ -104,12 +105,16 @@ class Entry {
   }
   #store(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
     const value = bare(this.#value(s.value));
-    if (this.#lanes === 1) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
-    if (s.lanes === 'one') return [`${pad}if (lid == 0) ${this.#element(s.buffer, s.at)} = ${value};`];
-    if (s.lanes === 'vector') return [`${pad}${this.#element(s.buffer, s.at, 'lid')} = ${value};`];
+    const lane = this.#laneName;
+    if (this.#lanes === 1 || this.#memories.has(s.buffer)) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
+    if (s.lanes === 'one') return [`${pad}if (${lane} == 0) ${this.#element(s.buffer, s.at)} = ${value};`];
+    if (s.lanes === 'vector') return [`${pad}${this.#element(s.buffer, s.at, lane)} = ${value};`];
     const { stride = 1, count } = s.lanes;
-    const write = `${this.#element(s.buffer, s.at, stride === 1 ? 'lid' : `lid * ${stride}`)} = ${value};`;
-    return [count.kind === 'int' && count.value >= this.#lanes ? `${pad}${write}` : `${pad}if (lid < ${this.#int(count)}) ${write}`];
+    const write = `${this.#element(s.buffer, s.at, stride === 1 ? lane : `${lane} * ${stride}`)} = ${value};`;
+    return [count.kind === 'int' && count.value >= this.#lanes ? `${pad}${write}` : `${pad}if (${lane} < ${this.#int(count)}) ${write}`];
+  }
+  get #laneName(): string {
+    return this.#lanes === (this.#kernel.grid?.threads ?? 1) ? 'lid' : 'lane';
   }
   #element(buffer: string, at: Int, more?: string): string {
     return `${this.#names.get(buffer)}[${bare(this.#int(at))}${more === undefined ? '' : ` + ${more}`}]`;
@@ -140,8 +145,10 @@ class Entry {
       case 'reg': return local(v.name);
       case 'load': {
         if (v.access === 'uniform' || this.#lanes === 1) return this.#element(v.buffer, v.at);
-        if (v.access === 'vector') return this.#element(v.buffer, v.at, 'lid');
-        return this.#element(v.buffer, v.at, `${this.#int(v.access.stride)} * min(lid, ${this.#int(v.access.last)})`);
+        const lane = this.#laneName;
+        if (v.access === 'vector') return this.#element(v.buffer, v.at, lane);
+        const { stride, last } = v.access;
+        return this.#element(v.buffer, v.at, `${this.#int(stride)} * ${last.kind === 'int' && last.value >= this.#lanes - 1 ? lane : `min(${lane}, ${this.#int(last)})`}`);
       }
       case 'unary': return this.#unary(v);
       case 'binary': return this.#binary(v);
@@ -153,7 +160,7 @@ class Entry {
         const isZero = v.plus.kind === 'number' && v.plus.value === 0;
         return `(${state} + ${isZero ? `${change} * ${state}` : `__fmaf_rn(${change}, ${bare(state)}, ${bare(go(v.plus))})`})`;
       }
-      case 'lane': return '(float)lid';
+      case 'lane': return `(float)${this.#laneName}`;
       case 'from-int': return `(float)${this.#int(v.value)}`;
       case 'from-cond': return `(${this.#cond(v.cond)})`;
       case 'reduce-lanes': {
@@ -212,7 +219,7 @@ const reserved = new Set(`
   double dynamic_cast else enum explicit export extern false final float for friend goto if import inline int long module mutable namespace new noexcept not not_eq
   nullptr operator or or_eq override private protected public register reinterpret_cast requires return short signed sizeof static static_assert static_cast struct
   switch template this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
-  min max fabsf sqrtf floorf ceilf rintf blockIdx threadIdx blockDim gridDim warpSize gid bid lid NULL linux unix parts`.trim().split(/\s+/));
+  min max fabsf sqrtf floorf ceilf rintf blockIdx threadIdx blockDim gridDim warpSize gid bid lid lane NULL linux unix parts`.trim().split(/\s+/));
 function local(name: string): string {
   const made = identifier(name);
   return reserved.has(made) ? `${made}_` : made;

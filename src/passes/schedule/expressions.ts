@@ -34,6 +34,8 @@ export interface Context {
   /** Loops directly under the domain go over lanes. */
   readonly laneLoops: boolean;
   readonly unroll: number;
+  /** Axes of `size` members that are shared out among the lanes: where one lane's members stand. */
+  readonly split?: { readonly size: number; readonly places: readonly Place[] };
   /** A read of an item of this stage at this step. */
   readonly item: (e: ExprOf<'read'>) => Item | undefined;
   readonly load: (e: ExprOf<'read'>, env: Env) => Value;
@@ -162,9 +164,14 @@ export class Expressions {
     const small = t.inner.find((i) => i.axis.size <= this.#c.unroll);
     if (!small) return [t];
     const inner = t.inner.filter((i) => i !== small);
-    return members(small).flatMap((k) => this.#expand({ ...t, inner, env: this.#c.envs.bind(t.env, small, fixed(k)) }));
+    return this.#members(small).flatMap((place) => this.#expand({ ...t, inner, env: this.#c.envs.bind(t.env, small, place) }));
   }
 
+  /** Where the members of an unrolled axis stand that this thread takes. */
+  #members(index: Index): readonly Place[] {
+    const { split } = this.#c;
+    return split?.size === index.axis.size ? split.places : members(index).map(fixed);
+  }
   /** Finds the loops that an expression needs first, and says how many levels of them come before it. */
   #collect(root: Expr, rootEnv: Env, pending: Map<string, Reduction>): number {
     const seen = new Map<string, number>();
@@ -186,7 +193,7 @@ export class Expressions {
   #collectReduction(e: ExprOf<'reduce'>, env: Env, pending: Map<string, Reduction>, visit: (e: Expr, env: Env) => number): number {
     const over = e.over as Index;
     if (e.op === 'last') return visit(e.body, this.#c.envs.bind(env, over, fixed(over.axis.size - 1)));
-    if (over.axis.size <= this.#c.unroll) return Math.max(0, ...members(over).map((k) => visit(e.body, this.#c.envs.bind(env, over, fixed(k)))));
+    if (over.axis.size <= this.#c.unroll) return Math.max(0, ...this.#members(over).map((place) => visit(e.body, this.#c.envs.bind(env, over, place))));
     const key = this.reductionKey(e, env);
     const known = pending.get(key);
     if (known) return known.level + 1;
@@ -313,7 +320,7 @@ export class Expressions {
       case 'index': {
         const p = placeOf(env, e.index);
         const base: Value = p.int.kind === 'int' ? num(p.int.value) : { kind: 'from-int', value: p.int };
-        return p.lane ? { kind: 'binary', op: 'add', left: this.#c.writer.let(base), right: { kind: 'lane' } } : base;
+        return p.lane ? { kind: 'binary', op: 'add', left: this.#c.writer.let(base), right: p.stride === undefined ? { kind: 'lane' } : this.#c.writer.let({ kind: 'binary', op: 'mul', left: { kind: 'lane' }, right: num(p.stride) }) } : base;
       }
       case 'read': {
         const item = this.#c.item(e);
@@ -360,8 +367,8 @@ export class Expressions {
   }
   #reduce(e: ExprOf<'reduce'>, env: Env): Value {
     const over = e.over as Index;
-    const at = (k: number): Env => this.#c.envs.bind(env, over, fixed(k));
-    if (e.op === 'last') return this.value(e.body, at(over.axis.size - 1));
+    const at = (place: Place): Env => this.#c.envs.bind(env, over, place);
+    if (e.op === 'last') return this.value(e.body, at(fixed(over.axis.size - 1)));
     if (over.axis.size > this.#c.unroll) {
       const value = this.#c.writer.noted(this.reductionKey(e, env));
       if (!value) throw new Error('a reduction was not scheduled before its use');
@@ -369,13 +376,16 @@ export class Expressions {
     }
     const { writer } = this.#c;
     let total: Value | undefined;
-    for (const k of members(over)) {
+    for (const k of this.#members(over)) {
       if (total && (e.op === 'sum' || e.op === 'mean') && e.body.kind === 'binary' && e.body.op === 'mul') {
         total = writer.let({ kind: 'muladd', left: this.value(e.body.left, at(k)), right: this.value(e.body.right, at(k)), plus: total });
         continue;
       }
       const v = this.value(e.body, at(k));
       total = total ? writer.let({ kind: 'binary', op: e.op === 'max' || e.op === 'min' ? e.op : 'add', left: total, right: v }) : v;
+    }
+    if (total && this.#c.split?.size === over.axis.size) {
+      total = writer.let({ kind: 'reduce-lanes', op: e.op === 'max' || e.op === 'min' ? e.op : 'sum', arg: total, count: int(this.#c.lanes) });
     }
     const result = total ?? num(0);
     return e.op === 'mean' ? { kind: 'binary', op: 'div', left: result, right: num(over.axis.size) } : result;

@@ -3,10 +3,11 @@ import type { Affine, Index } from '../../ir/program.js';
 import type { Int } from '../../ir/kernel.js';
 import { iadd, imul, int, intKey } from './ints.js';
 
-/** An index's value: `int`, plus the number of the lane if `lane`. Of a lane tile also its base and which of its vectors this is. */
+/** An index's value: `int`, plus the number of the lane (times `stride`) if `lane`. Of a lane tile also its base and which of its vectors this is. */
 export interface Place {
   readonly int: Int;
   readonly lane: boolean;
+  readonly stride?: number;
   readonly tile?: { readonly base: Int; readonly vector: number };
 }
 /** Places of all indices in scope, and the row (batch·time) or time step. Interned: equal environments are the same object. */
@@ -34,7 +35,9 @@ export class Envs {
     return made;
   }
 }
-export const placeKey = (p: Place): string => `${intKey(p.int)}${p.lane ? 'L' : ''}`;
+export const placeKey = (p: Place): string => `${intKey(p.int)}${p.lane ? `L${p.stride ?? ''}` : ''}`;
+/** From one lane to the next. */
+export const laneStep = (p: Place): number => (p.lane ? (p.stride ?? 1) : 0);
 export const fixed = (value: number): Place => ({ int: int(value), lane: false });
 
 export function placeOf(env: Env, index: Index): Place {
@@ -49,7 +52,7 @@ export function affinePlace(env: Env, a: Affine): { int: Int; lane: number } {
   for (const { index, coefficient } of a.terms) {
     const p = placeOf(env, index);
     sum = iadd(sum, imul(p.int, coefficient));
-    if (p.lane) lane += coefficient;
+    lane += coefficient * laneStep(p);
   }
   return { int: sum, lane };
 }

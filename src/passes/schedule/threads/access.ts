@@ -11,7 +11,7 @@ import { num } from '../expressions.js';
 import { iadd, iand, icompare, imax, imin, imul, int, ivar } from '../ints.js';
 import { accessIndices, rowMajor, type Layout, type PackDimension, type PackedConstant } from '../layout.js';
 import { LENGTHS } from '../limits.js';
-import { affinePlace, placeOf, type Env } from '../places.js';
+import { affinePlace, laneStep, placeOf, type Env } from '../places.js';
 import type { Writer } from '../writer.js';
 
 export const THREAD: Int = ivar('$l');
@@ -133,7 +133,7 @@ export class Access {
     order.forEach((i, k) => {
       const place = placeOf(env, i);
       where = iadd(where, imul(place.int, strides[k] as number));
-      if (place.lane) lane += strides[k] as number;
+      lane += laneStep(place) * (strides[k] as number);
     });
     return loadLanes(this.touch(packed.buffer, 'read'), where, lane, env, e.at, this.#lanes);
   }
@@ -157,7 +157,7 @@ export class Access {
     item.indices.forEach((i, p) => {
       const place = placeOf(env, i);
       at = iadd(at, imul(place.int, s.strides[p] as number));
-      if (place.lane) lane += s.strides[p] as number;
+      lane += laneStep(place) * (s.strides[p] as number);
     });
     return { buffer: s.buffer, at, lane };
   }
@@ -175,8 +175,8 @@ export class Access {
     this.touch(buffer, 'write');
     if (lane === 0) { this.#w.store(buffer, at, value, 'one'); return; }
     const laned = item.indices.find((i) => placeOf(env, i).lane) as Index;
-    const base = placeOf(env, laned).int;
-    const count = base.kind === 'int' ? Math.min(this.#lanes, laned.axis.size - base.value) : this.#lanes;
+    const { int: base, stride = 1 } = placeOf(env, laned);
+    const count = base.kind === 'int' ? Math.min(this.#lanes, Math.ceil((laned.axis.size - base.value) / stride)) : this.#lanes;
     this.#w.store(buffer, at, value, { stride: lane, count: int(count) });
   }
 }
@@ -184,7 +184,7 @@ export class Access {
 /** Lanes past the end of an axis read its last member. */
 export function loadLanes(buffer: string, at: Int, lane: number, env: Env, indices: readonly Affine[], lanes: number): Value {
   if (lane === 0) return { kind: 'load', buffer, at, access: 'uniform' };
-  const tail = accessIndices(indices).some((i) => { const p = placeOf(env, i); return p.lane && p.int.kind === 'int' && i.axis.size - p.int.value < lanes; });
+  const tail = accessIndices(indices).some((i) => { const p = placeOf(env, i); return p.lane && p.int.kind === 'int' && p.int.value + (lanes - 1) * laneStep(p) >= i.axis.size; });
   if (!tail && lane === 1) return { kind: 'load', buffer, at, access: 'vector' };
   if (!tail) return { kind: 'load', buffer, at, access: { stride: int(lane), last: int(lanes - 1) } };
   const value = loadValue(buffer, at, 2, () => lastMember(env, lanes, indices)) as Extract<Value, { kind: 'load' }>;

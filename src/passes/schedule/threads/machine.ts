@@ -8,6 +8,8 @@ export interface Threads {
   readonly sharedWorth: number;
   /** Threads that have to run at once to fill the machine. */
   readonly toFill: number;
+  /** Neighbouring threads that can hand each other registers; 1: none. */
+  readonly exchange: number;
   /** Copies of a loop's body that are worth their compile time. */
   readonly unroll: number;
 }

@@ -26,8 +26,13 @@ export function divide(a: Int, by: number): { readonly quotient: Int; readonly r
 export function bindPoint(w: Writer, envs: Envs, env: Env, order: readonly Index[], point: Int): Env {
   let bound = env;
   let rest = point;
+  const first = order.find((i) => i.axis.size > 1);
   for (const index of order.toReversed()) {
-    const last = index === order[0];
+    const last = index === first;
+    if (index.axis.size === 1) {
+      bound = envs.bind(bound, index, { int: int(0), lane: false });
+      continue;
+    }
     const split = divide(rest, index.axis.size);
     bound = envs.bind(bound, index, { int: w.int(safe(index.name), last ? rest : split.rest), lane: false });
     if (!last) rest = w.int('rest', split.quotient);

@@ -58,6 +58,8 @@ class Plan {
   /** Integers that differ between threads, or from step to step. */
   readonly #varying = new Set<string>(['$l']);
   #row = '';
+  /** The integer that numbers a thread's point: group · per + its number in the group. */
+  #point = '';
 
   constructor(kernel: Kernel, loop: For, machine: Threads) {
     this.#kernel = kernel;
@@ -65,6 +67,8 @@ class Plan {
     this.#machine = machine;
     const vary = (s: Stmt): void => {
       if (s.kind !== 'int') return;
+      if (this.#isOfGroup(s.value)) return;
+      if (s.value.kind === 'iadd' && s.value.terms.some((t) => intKey(t) === intKey(imul(ivar('$g'), this.#per)))) this.#point = s.name;
       if ([...intVars(s.value)].some((v) => this.#varying.has(v))) this.#varying.add(s.name);
     };
     visitStmts(kernel.body.slice(0, kernel.body.indexOf(loop)), vary);
@@ -80,6 +84,14 @@ class Plan {
     this.#varying.delete(this.#row);
   }
 
+  /** ⌊point / a multiple of a group's points⌋ is the same for all threads of a group. */
+  #isOfGroup(e: Int): boolean {
+    return e.kind === 'idiv' && e.left.kind === 'ivar' && e.left.name === this.#point && e.by % this.#per === 0;
+  }
+  /** Points of a group. */
+  get #per(): number {
+    return this.#kernel.grid?.groups.per ?? 1;
+  }
   make(): { loop: Stmt; size: number } | undefined {
     // A tile of steps is the group's: all its threads begin at the same one.
     if (this.#row === '' || [...intVars(this.#loop.from), ...intVars(this.#loop.to)].some((v) => this.#varying.has(v))) return undefined;
@@ -112,7 +124,8 @@ class Plan {
     return found;
   }
   #family(v: Load): { key: string; stride: number; rest: Family['rest']; span: { low: number; high: number } } | undefined {
-    if (v.access !== 'uniform') return undefined;
+    const across = typeof v.access === 'object' ? laneSpan(v.access) : v.access === 'uniform' ? 0 : (this.#kernel.grid?.lanes ?? 1) - 1;
+    if (across === undefined) return undefined;
     const l = linear(v.at);
     const stride = l?.terms.get(this.#row);
     if (!l || stride === undefined || stride < 1) return undefined;
@@ -127,6 +140,7 @@ class Plan {
       } else if (this.#varying.has(name)) return undefined;
       else rest.push([name, coefficient]);
     }
+    high += across;
     rest.sort(([a], [b]) => (a < b ? -1 : 1));
     return { key: `${v.buffer} ${stride} ${rest.join(' ')}`, stride, rest, span: { low, high } };
   }
@@ -172,6 +186,10 @@ class Plan {
   }
 }
 
+/** Elements between what the first and the last lane read. */
+function laneSpan({ stride, last }: { readonly stride: Int; readonly last: Int }): number | undefined {
+  return stride.kind === 'int' && last.kind === 'int' ? stride.value * last.value : undefined;
+}
 function linear(e: Int): Linear | undefined {
   switch (e.kind) {
     case 'int': return { constant: e.value, terms: new Map() };

@@ -25,6 +25,7 @@ import { Access, BATCH, GROUP, isNow, THREAD } from './access.js';
 import type { Threads } from './machine.js';
 import { bindPair, countPairs, PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
+import { memberOf, numberOf, placesOf, splitOf, type Split } from './split.js';
 import { stageShared } from './stage-shared.js';
 import { tileContraction, tilingOf } from './tiles.js';
 
@@ -46,12 +47,15 @@ interface Cells {
   readonly own: string | undefined;
   /** They are told apart when the kernel is compiled: they can be registers. */
   readonly unrolled: boolean;
+  /** Where the axis that is shared out among lanes stands in `strides`. */
+  readonly shared?: number;
 }
 interface Kept extends Cells {
   readonly state: KeptState;
   readonly item: Item;
-  /** In carry memory; `storage` is the chunk's, where there are chunks. */
+  /** In carry memory; `storage` is the chunk's, where there are chunks, and a lane's part, where lanes share. */
   readonly home: StateStorage;
+  readonly homeStrides: readonly number[];
 }
 /** The product of a chunk's transitions, entry after entry. */
 interface Products extends Cells {
@@ -72,10 +76,12 @@ export function threadKernel(stage: Stage, entry: string, layout: Layout, machin
 /** Initial states and the identities of reductions over time, written to carry memory before the first step. */
 export function beginKernels(stage: Stage, entry: (k: number) => string, layout: Layout, machine: Threads, signs: Signs): Kernel[] {
   const made: Kernel[] = [];
-  for (const s of stage.states) if (s.initial) made.push(new ThreadKernel(stage, layout, machine, signs, { kind: 'whole' }).beginState(entry(made.length), s, s.initial));
+  // An element to a thread: nothing to share out.
+  const alone = { ...machine, exchange: 1 };
+  for (const s of stage.states) if (s.initial) made.push(new ThreadKernel(stage, layout, alone, signs, { kind: 'whole' }).beginState(entry(made.length), s, s.initial));
   for (const a of stage.accumulators) {
     const value = a.op === 'max' || a.op === 'min' ? identity(a.op) : 0;
-    if (value !== 0) made.push(new ThreadKernel(stage, layout, machine, signs, { kind: 'whole' }).beginAccumulator(entry(made.length), a.def, value));
+    if (value !== 0) made.push(new ThreadKernel(stage, layout, alone, signs, { kind: 'whole' }).beginAccumulator(entry(made.length), a.def, value));
   }
   return made;
 }
@@ -93,6 +99,8 @@ class ThreadKernel {
   readonly #lane: Index | undefined;
   /** Threads that take one point together; 1: each has its own. */
   readonly #lanes: number;
+  readonly #split: Split | undefined;
+  readonly #unroll: number;
   readonly #kept: Kept[] = [];
   /** A thread computes two neighbours along the last index of its domain, whose results share words. */
   readonly #paired: boolean;
@@ -112,9 +120,13 @@ class ThreadKernel {
     this.#items = new Map(stage.items.map((i) => [i.def, i]));
     const { lane, together } = threadShape(stage);
     this.#lane = lane;
-    this.#lanes = together ? GROUP_THREADS : 1;
     this.#order = domainOrder(stage, lane);
     this.#paired = part.kind === 'whole' && stage.items.some((i) => stage.stored.has(i.def) && !i.inner.includes(i.indices.at(-1) as Index) && layout.isPaired(layout.of(i.def).buffer));
+    const { size, copies } = this.#stateLoops();
+    this.#split = size > UNROLL && stage.order !== 'flat' && part.kind === 'whole' && !this.#paired ? splitOf(stage, this.#order, size, copies, machine) : undefined;
+    const { lanes = 1 } = this.#split ?? {};
+    this.#lanes = together ? GROUP_THREADS : lanes;
+    this.#unroll = (size / lanes) * copies <= machine.unroll ? size : UNROLL;
     const written = new Set<string>();
     for (const id of stage.stored) written.add(layout.of(id).buffer);
     for (const s of stage.states) {
@@ -130,15 +142,16 @@ class ThreadKernel {
     this.#access = new Access(stage, layout, this.#w, this.#lanes, lane);
     this.#stores = new PairStores(this.#access);
     this.#x = new Expressions({
-      writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: together, unroll: this.#unroll(),
+      writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: together, unroll: this.#unroll,
+      ...(this.#split ? { split: { size: this.#split.size, places: placesOf(this.#split) } } : {}),
       item: (e) => (isNow(e.time) && !stage.accumulators.some((a) => a.def === e.def) ? this.#items.get(e.def) : undefined),
       load: (e, env) => this.#read(e, env),
       decays: (arg) => stage.anchor === 'scan' && signs.of(arg).nonPositive,
     }, [...stage.items, ...(part.kind === 'summary' ? part.step.products : [])]);
   }
 
-  /** A scan's loops over states are unrolled while that makes few enough copies of their bodies. */
-  #unroll(): number {
+  /** A scan's loops over states, which are unrolled while that makes few enough copies of their bodies: how long they are, and the copies of each round. */
+  #stateLoops(): { size: number; copies: number } {
     const inner = new Set<number>();
     let small = this.#part.kind === 'summary' ? Math.max(1, this.#part.step.products.length) : 1;
     for (const item of this.#stage.items) visitExpr(item.body, (e) => {
@@ -151,9 +164,10 @@ class ThreadKernel {
       else small = Math.max(small, i.axis.size);
     }
     const [only, ...more] = inner;
-    if (this.#stage.anchor !== 'scan' || only === undefined || more.length > 0) return UNROLL;
+    const none = { size: UNROLL, copies: 0 };
+    if (this.#stage.anchor !== 'scan' || only === undefined || more.length > 0) return none;
     const nested = this.#stage.items.some((i) => i.inner.some((x) => x.axis.size === only) && hasReduceOf(i.body, only));
-    return !nested && only * small <= this.#machine.unroll ? only : UNROLL;
+    return nested ? none : { size: only, copies: small };
   }
 
   kernel(name: string): Kernel {
@@ -237,12 +251,19 @@ class ThreadKernel {
 
   #sequences(name: string): Kernel {
     const points = this.#count();
-    const threads = Math.min(GROUP_THREADS, Math.max(1, points));
-    const id = this.#w.int('id', iadd(imul(GROUP, threads), THREAD));
+    // Sixteen points share what a group brings into its memory.
+    const threads = this.#split ? Math.min(this.#machine.perGroup, Math.max(GROUP_THREADS, 16 * this.#lanes)) : Math.min(GROUP_THREADS, Math.max(1, points));
+    const per = threads / this.#lanes;
+    const id = this.#w.int('id', iadd(imul(GROUP, per), this.#split ? this.#pointInGroup(this.#split) : THREAD));
     const length = this.#access.length();
-    this.#eachPoint(id, threads, { from: int(0), to: length, length });
-    const grid: Grid = { threads, lanes: 1, groups: { times: 1, of: 1, each: points, per: threads }, batches: 'B' };
+    this.#eachPoint(id, per, { from: int(0), to: length, length });
+    const grid: Grid = { threads, lanes: this.#lanes, groups: { times: 1, of: 1, each: points, per }, batches: 'B' };
     return stageShared(this.#access.finish(name, this.#w.body, grid), this.#machine);
+  }
+  /** Neighbouring threads have neighbouring points: the lanes of one lie as far apart as those that exchange registers allow. */
+  #pointInGroup({ lanes }: Split): Int {
+    const { exchange } = this.#machine;
+    return iadd(imul({ kind: 'idiv', left: THREAD, by: exchange }, exchange / lanes), { kind: 'imod', left: THREAD, by: exchange / lanes });
   }
   /** Groups for each chunk and tile of points; chunks stand at fixed steps of the tile. */
   #chunks(name: string): Kernel {
@@ -263,11 +284,12 @@ class ThreadKernel {
   #chunksOf(steps: Int): Int {
     return this.#w.int('chunks', { kind: 'idiv', left: iadd(steps, int(CHUNK - 1)), by: CHUNK });
   }
-  #eachPoint(id: Int, threads: number, span: Span): void {
+  /** `per`: points of a group. */
+  #eachPoint(id: Int, per: number, span: Span): void {
     const points = this.#count();
     const inside = icompare('lt', id, int(points));
     const always = (f: () => void): void => f();
-    if (points % threads === 0) this.#sequence(id, span, always);
+    if (points % per === 0) this.#sequence(id, span, always);
     else if ([...this.#kept, ...(this.#products ? [this.#products] : [])].some((k) => k.own === undefined)) this.#w.branch(inside, () => this.#sequence(id, span, always), () => undefined);
     // A thread past the last point does what the last one does, but for writing: barriers are for all.
     else this.#sequence(this.#w.int('point', imin(id, int(points - 1))), span, (f) => this.#w.branch(inside, f, () => undefined));
@@ -330,15 +352,20 @@ class ThreadKernel {
     const home = this.#layout.state(this.#stage, state.def, cells, countPoints(this.#order), state.depth, state.inPlace);
     const storage = this.#part.kind === 'summary' ? this.#layout.chunkState(home, 'sum') : this.#part.kind === 'apply' ? this.#layout.chunkState(home, 'start') : home;
     const name = `${this.#layout.program.definitions[state.def]?.name ?? 'state'}#own`;
-    const own = cells * storage.slots <= OWN_CELLS ? name : undefined;
-    return { state, item, home, storage, strides: rowMajor(sizes), own, unrolled: item.inner.every((i) => i.axis.size <= this.#unroll()) };
+    const base = { state, item, home, homeStrides: rowMajor(sizes), unrolled: item.inner.every((i) => i.axis.size <= this.#unroll) };
+    const split = this.#split;
+    if (split) {
+      const mine = sizes.map((s) => (s === split.size ? s / split.lanes : s));
+      return { ...base, storage: { ...home, cells: cells / split.lanes }, strides: rowMajor(mine), own: name, shared: sizes.indexOf(split.size) };
+    }
+    return { ...base, storage, strides: rowMajor(sizes), own: cells * storage.slots <= OWN_CELLS ? name : undefined };
   }
   #productCells(step: ChunkStep): Products {
     const sizes = step.elementwise.map((i) => i.axis.size);
     const each = sizes.reduce((n, s) => n * s, 1);
     const cells = step.products.length * each;
     const storage = this.#layout.chunkMemory(`${this.#stage.name}#products`, { cells, slots: 1, row: cells * countPoints(this.#order) });
-    return { step, each, storage, strides: rowMajor(sizes), own: cells <= OWN_CELLS ? '#products#own' : undefined, unrolled: sizes.every((s) => s <= this.#unroll()) };
+    return { step, each, storage, strides: rowMajor(sizes), own: cells <= OWN_CELLS ? '#products#own' : undefined, unrolled: sizes.every((s) => s <= this.#unroll) };
   }
   /** Points are innermost: neighbouring threads have neighbouring elements. */
   #elementAt(storage: StateStorage, row: Int, env: Env, cell: Int): Int {
@@ -346,7 +373,23 @@ class ThreadKernel {
     return iadd(imul(row, storage.row), imul(cell, points), pointOf(this.#order, (i) => placeOf(env, i).int));
   }
   #homeAt(k: Kept, env: Env, cell: Int): Int {
-    return this.#elementAt(k.home, BATCH, env, cell);
+    return this.#elementAt(k.home, BATCH, env, this.#split && cell.kind === 'int' ? int(this.#homeCell(this.#split, k, cell.value)) : cell);
+  }
+  /** Of one of a lane's cells its place among all: lane 0's, the next lane's being a run further. */
+  #homeCell(split: Split, k: Kept, cell: number): number {
+    const slot = Math.floor(cell / k.storage.cells);
+    let rest = cell % k.storage.cells;
+    let at = slot * k.home.cells;
+    k.strides.forEach((stride, p) => {
+      const i = Math.floor(rest / stride);
+      rest %= stride;
+      at += (p === k.shared ? memberOf(split, i) : i) * (k.homeStrides[p] as number);
+    });
+    return at;
+  }
+  /** Elements of carry memory from one lane's cell to the next lane's. */
+  #laneStride(split: Split, k: Kept): number {
+    return split.run * (k.homeStrides[k.shared ?? 0] as number) * countPoints(this.#order);
   }
   #each(k: Cells, body: (cell: Int) => void): void {
     const count = k.storage.cells * k.storage.slots;
@@ -377,10 +420,19 @@ class ThreadKernel {
     }
   }
   #fromHome(env: Env): void {
-    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => this.#storeCell(k, env, cell, this.#loadAt(k.home.buffer, this.#homeAt(k, env, cell))));
+    const split = this.#split;
+    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => {
+      const at = this.#homeAt(k, env, cell);
+      const access: Extract<Value, { kind: 'load' }>['access'] = split ? { stride: int(this.#laneStride(split, k)), last: int(split.lanes - 1) } : 'uniform';
+      this.#storeCell(k, env, cell, this.#w.let({ kind: 'load', buffer: this.#access.touch(k.home.buffer, 'read'), at, access }));
+    });
   }
   #toHome(env: Env): void {
-    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => this.#storeAt(k.home.buffer, this.#homeAt(k, env, cell), this.#w.let(this.#loadCell(k, env, cell))));
+    const split = this.#split;
+    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => {
+      const value = this.#w.let(this.#loadCell(k, env, cell));
+      this.#w.store(this.#access.touch(k.home.buffer, 'write'), this.#homeAt(k, env, cell), value, split ? { stride: this.#laneStride(split, k), count: int(split.lanes) } : 'one');
+    });
   }
   #isAway(k: Kept): boolean {
     return k.own !== undefined || k.storage.buffer !== k.home.buffer;
@@ -391,7 +443,7 @@ class ThreadKernel {
   }
   #cell(k: Kept, inner: readonly Int[], slot: Int): Int {
     let at: Int = imul(iadd(slot, int(k.state.inPlace ? -1 : 0)), k.storage.cells);
-    inner.forEach((p, d) => { at = iadd(at, imul(p, k.strides[d] as number)); });
+    inner.forEach((p, d) => { at = iadd(at, imul(this.#split && d === k.shared && p.kind === 'int' ? int(numberOf(this.#split, p.value)) : p, k.strides[d] as number)); });
     return at;
   }
   #loadCell(k: Cells, env: Env, cell: Int): Value {
