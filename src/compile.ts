@@ -187,10 +187,10 @@ function onThreads(machine: Capabilities, fused: StageGraph, recurrences: Recurr
   for (const kernel of scheduled.kernels) verifyKernel(kernel);
   return { graph, scheduled, pasts: new Set(scheduled.launches.step.flatMap((l) => (l.kind === 'history' ? [l.carry] : []))) };
 }
-function gpuModule(graph: StageGraph, scheduled: Schedule, module: Pick<GpuPlan, 'arenas' | 'arenaOf'> & { entries: ReadonlyMap<string, GpuEntry> }, { work, source, specHash }: GpuOptions): GpuModule {
+function gpuModule(graph: StageGraph, scheduled: Schedule, module: Pick<GpuPlan, 'arenas' | 'arenaOf' | 'align'> & { entries: ReadonlyMap<string, GpuEntry> }, { work, source, specHash }: GpuOptions): GpuModule {
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: specHash });
   return {
-    manifest: { ...manifest, gpu: { arenas: module.arenas, arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries), origins: originTexts(graph, scheduled, source) } },
+    manifest: { ...manifest, gpu: { arenas: module.arenas, ...(module.align === undefined ? {} : { align: module.align }), arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries), origins: originTexts(graph, scheduled, source) } },
     load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled,
   };
 }

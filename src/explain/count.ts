@@ -108,6 +108,11 @@ class Counter {
           tally.store(s.buffer, times * (s.lanes === 'vector' ? this.#lanes : (this.#memories.has(s.buffer) ? 1 : this.#share(s.lanes)) * (s.second ? 2 : 1)));
           break;
         case 'if': this.#list(decide(s.cond, env, steps) ? s.then : s.else, env, times); break;
+        case 'copy':
+          tally.load(s.buffer, times * s.width);
+          tally.store(s.memory, times * s.width);
+          break;
+        case 'commit': case 'await': break;
         case 'barrier': tally.barriers += times / (this.#kernel.grid?.threads ?? 1); break;
         case 'comment': break;
       }

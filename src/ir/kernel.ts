@@ -83,6 +83,14 @@ export type Stmt =
   | { readonly kind: 'if'; readonly cond: Cond; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
   /** All threads of the group have come here, and see what the others wrote to the group's memory. */
   | { readonly kind: 'barrier' }
+  /**
+   * `width` elements (1, or 4 whose places are both multiples of 4) of a buffer to the group's memory, without waiting: they have come when this
+   * thread has awaited them, and others see them after a barrier. Copies are awaited in groups, which `commit` closes.
+   */
+  | { readonly kind: 'copy'; readonly memory: string; readonly at: Int; readonly buffer: string; readonly from: Int; readonly width: 1 | 4 }
+  | { readonly kind: 'commit' }
+  /** All of this thread's groups have come but the last `pending`. */
+  | { readonly kind: 'await'; readonly pending: number }
   | { readonly kind: 'comment'; readonly text: string };
 
 /** What run-time values are stored as; registers are float32. */

@@ -19,7 +19,9 @@ function stmt(s: Stmt, pad: string): string[] {
     case 'set': return [`${pad}${s.name} = ${value(s.value)}`];
     case 'store': return [`${pad}${s.buffer}[${int(s.at)}${s.lanes === 'vector' ? ' ..' : s.lanes === 'one' ? '' : ` .. ${int(s.lanes.count)}`}] = ${value(s.value)}${s.second ? `, ${value(s.second)}` : ''}`];
     case 'if': return [`${pad}if ${cond(s.cond)} {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
-    case 'barrier': return [`${pad}barrier`];
+    case 'barrier': case 'commit': return [`${pad}${s.kind}`];
+    case 'copy': return [`${pad}copy ${s.memory}[${int(s.at)}] = ${s.buffer}[${int(s.from)}] width ${s.width}`];
+    case 'await': return [`${pad}await ${s.pending}`];
     case 'comment': return [`${pad}// ${s.text}`];
   }
 }

@@ -24,7 +24,10 @@ function usedNames(stmts: readonly Stmt[]): Set<string> {
       return undefined;
     },
   });
-  visitStmts(stmts, (s) => { if (s.kind === 'store') used.add(s.buffer); });
+  visitStmts(stmts, (s) => {
+    if (s.kind === 'store' || s.kind === 'copy') used.add(s.buffer);
+    if (s.kind === 'copy') used.add(s.memory);
+  });
   return used;
 }
 function sweep(stmts: readonly Stmt[], used: ReadonlySet<string>): Stmt[] {

@@ -47,6 +47,8 @@ export function verifyKernel(k: Kernel): void {
         case 'set': if (!regs.has(s.name)) fail(`${s.name} is set before it is defined`); value(s.value, ints, regs); break;
         case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); value(s.value, ints, regs); if (s.second) value(s.second, ints, regs); break;
         case 'if': cond(s.cond, ints, regs); list(s.then, ints, regs); list(s.else, ints, regs); break;
+        case 'copy': if (!buffers.has(s.buffer) || !buffers.has(s.memory)) fail(`a copy from ${s.buffer} to ${s.memory}, of which one is unknown`); int(s.at, ints); int(s.from, ints); break;
+        case 'commit': case 'await': break;
         case 'barrier': if (!k.grid) fail('a barrier without threads'); break;
         case 'comment': break;
       }

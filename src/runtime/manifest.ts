@@ -114,6 +114,8 @@ export interface Manifest {
 /** Arenas: the GPU buffers in which the manifest's buffers lie. Kernels that are the same share an entry point. */
 export interface GpuPlan {
   readonly arenas: readonly ('constants' | 'carry' | 'past' | 'rows')[];
+  /** Each buffer begins at a multiple of so many elements of its arena (1 where nothing is said). */
+  readonly align?: number;
   /** Per buffer; -1: at load time only. */
   readonly arenaOf: readonly number[];
   /** Operations per row of the step that takes most: what a dispatch may be long by. */

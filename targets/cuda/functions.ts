@@ -11,6 +11,8 @@ interface Source {
   readonly needs: readonly (CudaFunction | Helper)[];
   readonly text: string;
 }
+/** x within bounds; NaN stays. No instruction's own maximum: written out in PTX it keeps the compiler from joining loads around it. */
+const clamp = (low: string, high?: string): string => `x <= ${low} ? ${low} : ${high === undefined ? 'x' : `x >= ${high} ? ${high} : x`}`;
 /** 1.5·2^23 + 127: an exponent's bias stands in its low bits, so that a shift makes a power of two. */
 const MAGIC = '12583039.0f';
 const MAGIC_BITS = '0x4b40007f';
@@ -39,39 +41,39 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   return __fmaf_rn(p, s, s - 1.0f);
 }` },
   exp: { needs: ['scale', 'exp_tail'], text: `${HEAD} float ssm_exp(float x) {
-  const float y = ssm_min(ssm_max(x, -110.0f), 90.0f);
+  const float y = ${clamp('-110.0f', '90.0f')};
   const float shifted = __fmaf_rn(y, 1.4426950408889634f, ${MAGIC});
   const float k = shifted - ${MAGIC};
   const float r = __fmaf_rn(k, 0.00021219444170128554f, __fmaf_rn(k, -0.693359375f, y));
   return ssm_scale(ssm_exp_tail(r) + r + 1.0f, __float_as_int(shifted) - ${MAGIC_BITS});
 }` },
   exp2: { needs: ['scale', 'exp2m1_poly'], text: `${HEAD} float ssm_exp2(float x) {
-  const float y = ssm_min(ssm_max(x, -160.0f), 129.0f);
+  const float y = ${clamp('-160.0f', '129.0f')};
   const float shifted = y + ${MAGIC};
   return ssm_scale(ssm_exp2m1_poly(y - (shifted - ${MAGIC})) + 1.0f, __float_as_int(shifted) - ${MAGIC_BITS});
 }` },
   expm1: { needs: ['exp', 'exp_tail', 'm1', 'power'], text: `${HEAD} float ssm_expm1(float x) {
-  const float y = ssm_min(ssm_max(x, -87.0f), 88.0f);
+  const float y = ${clamp('-87.0f', '88.0f')};
   const float shifted = __fmaf_rn(y, 1.4426950408889634f, ${MAGIC});
   const float k = shifted - ${MAGIC};
   const float r = __fmaf_rn(k, 0.00021219444170128554f, __fmaf_rn(k, -0.693359375f, y));
   return x > 80.0f ? ssm_exp(x) : ssm_m1(ssm_exp_tail(r) + r, ssm_power(shifted));
 }` },
   exp2m1: { needs: ['exp2', 'exp2m1_poly', 'm1', 'power'], text: `${HEAD} float ssm_exp2m1(float x) {
-  const float y = ssm_min(ssm_max(x, -126.0f), 127.0f);
+  const float y = ${clamp('-126.0f', '127.0f')};
   const float shifted = y + ${MAGIC};
   return x > 100.0f ? ssm_exp2(x) : ssm_m1(ssm_exp2m1_poly(y - (shifted - ${MAGIC})), ssm_power(shifted));
 }` },
   // Arguments at most 0; below 2^-100 it is 0.
   exp2_decay: { needs: ['power'], text: `${HEAD} float ssm_exp2_decay(float x) {
-  const float y = ssm_max(x, -126.0f);
+  const float y = ${clamp('-126.0f')};
   const float shifted = y + ${MAGIC};
   const float r = y - (shifted - ${MAGIC});
   const float p = ${horner('r', 0.0013276466634124517, 0.009675540961325169, 0.05550713464617729, 0.24022120237350464, 0.6931469440460205, 1.0000001192092896)};
   return x <= -100.0f ? 0.0f : p * ssm_power(shifted);
 }` },
   exp2m1_decay: { needs: ['power', 'm1'], text: `${HEAD} float ssm_exp2m1_decay(float x) {
-  const float y = ssm_max(x, -126.0f);
+  const float y = ${clamp('-126.0f')};
   const float shifted = y + ${MAGIC};
   const float r = y - (shifted - ${MAGIC});
   return ssm_m1(r * ${horner('r', 0.001333353342488408, 0.009666245430707932, 0.05550500378012657, 0.24022351205348969, 0.6931471228599548)}, ssm_power(shifted));
@@ -98,7 +100,7 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   softplus: { needs: ['exp', 'log1p_small'], text: `${HEAD} float ssm_softplus(float x) {
   const float u = ssm_exp(-fabsf(x));
   const bool large = u > 0.41421357f;
-  return ssm_log1p_small(large ? (u - 1.0f) * 0.5f : u) + (large ? 0.6931471805599453f : 0.0f) + ssm_max(x, 0.0f);
+  return ssm_log1p_small(large ? (u - 1.0f) * 0.5f : u) + (large ? 0.6931471805599453f : 0.0f) + (${clamp('0.0f')});
 }` },
   sigmoid: { needs: ['exp'], text: `${HEAD} float ssm_sigmoid(float x) {
   const float e = ssm_exp(-fabsf(x));

@@ -15,18 +15,22 @@ import { ENTRY, printEntry } from './print.js';
 
 export const cuda = {
   name: 'cuda',
-  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: limits.sharedBytes / 2, toFill: 65536, exchange: 32, unroll: 64 } } satisfies Capabilities,
+  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: limits.sharedBytes / 2, toFill: 65536, exchange: 32, copies: true, unroll: 64 } } satisfies Capabilities,
   emit,
 } as const;
 
 /** What nvcc and NVRTC are told: a product and a sum are contracted where the source says so, and nowhere else; nothing is approximated. */
 export const options: readonly string[] = ['--std=c++17', '--fmad=false', '--ftz=false', '--prec-div=true', '--prec-sqrt=true'];
 
+const ALIGN = 4;
+
 export interface CudaModule {
   readonly text: string;
   /** Per kernel its function, and the threads of a block: kernels that are the same but for their buffers share one. */
   readonly entries: ReadonlyMap<string, GpuEntry>;
   readonly arenas: readonly ArenaKind[];
+  /** What the copies of four elements ask of a buffer's begin. */
+  readonly align: number;
   /** Per buffer of the manifest; -1: at load time only. */
   readonly arenaOf: readonly number[];
 }
@@ -53,5 +57,5 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
     for (const r of printed.reductions) reductions.add(r);
   }
   const text = [primitives, ...functionTexts(functions), ...[...reductions].sort().map(reduction), ...texts].join('\n\n');
-  return { text: `${text}\n`, entries, arenas: kinds, arenaOf: of };
+  return { text: `${text}\n`, entries, arenas: kinds, align: ALIGN, arenaOf: of };
 }

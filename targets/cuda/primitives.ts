@@ -15,6 +15,20 @@ __device__ __forceinline__ float ssm_min(float a, float b) {
   asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
   return y;
 }
+// Elements of memory to the block's, while the thread goes on: one, or four at an address that they divide.
+__device__ __forceinline__ void ssm_copy_1(float* to, const float* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" : : "r"((unsigned)__cvta_generic_to_shared(to)), "l"(__cvta_generic_to_global(from)) : "memory");
+}
+__device__ __forceinline__ void ssm_copy_4(float* to, const float* from) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" : : "r"((unsigned)__cvta_generic_to_shared(to)), "l"(__cvta_generic_to_global(from)) : "memory");
+}
+__device__ __forceinline__ void ssm_commit() {
+  asm volatile("cp.async.commit_group;" : : : "memory");
+}
+// All copies of this thread are there but those of the last groups.
+template <int pending> __device__ __forceinline__ void ssm_await() {
+  asm volatile("cp.async.wait_group %0;" : : "n"(pending) : "memory");
+}
 #endif`;
 
 /** Over all lanes of a group, pairwise in a fixed order; every thread has the result. */

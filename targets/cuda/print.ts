@@ -63,7 +63,7 @@ class Entry {
       ...(batches === 'B' && uses('bid') ? ['  const int bid = blockIdx.y;'] : []),
       ...(uses('lid') ? ['  const int lid = threadIdx.x;'] : []),
       ...(uses('lane') ? [`  const int lane = threadIdx.x % 32 / ${32 / this.#lanes};`] : []),
-      ...[...this.#memories.values()].map((m) => `  ${m.space === 'group' ? '__shared__ ' : ''}float ${this.#names.get(m.name)}[${m.size}];`),
+      ...[...this.#memories.values()].map((m) => `  ${m.space === 'group' ? '__shared__ __align__(16) ' : ''}float ${this.#names.get(m.name)}[${m.size}];`),
       ...body,
       '}',
     ].join('\n');
@@ -84,6 +84,9 @@ class Entry {
       case 'set': return [`${pad}${local(s.name)} = ${bare(this.#value(s.value))};`];
       case 'store': return this.#store(s, pad);
       case 'if': return [`${pad}if (${this.#cond(s.cond)}) {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
+      case 'copy': return [`${pad}ssm_copy_${s.width}(&${this.#element(s.memory, s.at)}, &${this.#element(s.buffer, s.from)});`];
+      case 'commit': return [`${pad}ssm_commit();`];
+      case 'await': return [`${pad}ssm_await<${s.pending}>();`];
       case 'barrier': return [`${pad}__syncthreads();`];
       case 'comment': return [`${pad}// ${s.text.replace(/[\\?]/g, ' ')}`];
     }

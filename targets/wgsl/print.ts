@@ -103,6 +103,7 @@ class Entry {
       case 'set': return [`${pad}${local(s.name)} = ${this.#value(s.value)};`];
       case 'store': return this.#store(s, pad);
       case 'if': return [`${pad}if (${this.#cond(s.cond)}) {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
+      case 'copy': case 'commit': case 'await': throw new Error('copies that nothing waits for have no WGSL form');
       case 'barrier': return [`${pad}workgroupBarrier();`];
       case 'comment': return [`${pad}// ${s.text}`];
     }

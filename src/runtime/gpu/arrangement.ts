@@ -14,13 +14,15 @@ export interface Arrangement {
 }
 
 export function arrangement(manifest: Manifest, plan: GpuPlan, batch: number, steps: number): Arrangement {
+  const { align = 1 } = plan;
   const sizes = plan.arenas.map(() => 0);
   const offsets = manifest.buffers.map(() => 0);
   let kept = 0;
   const take = (i: number, size: number): void => {
     const arena = plan.arenaOf[i] as number;
-    offsets[i] = sizes[arena] as number;
-    sizes[arena] = (sizes[arena] as number) + size;
+    const offset = Math.ceil((sizes[arena] as number) / align) * align;
+    offsets[i] = offset;
+    sizes[arena] = offset + size;
   };
   manifest.buffers.forEach((b, i) => { if (b.kind === 'constant') take(i, b.size); });
   for (const kind of ['carry', 'batch', 'chunks'] as const) {

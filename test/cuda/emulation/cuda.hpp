@@ -20,7 +20,7 @@ extern "C" SsmPlace ssm_place;
 extern "C" void ssm_barrier();
 extern "C" unsigned ssm_exchange(unsigned value, unsigned mask);
 extern "C" void ssm_copy(void* to, const void* from, unsigned bytes);
-extern "C" void ssm_commit();
+extern "C" void ssm_close();
 extern "C" void ssm_wait(unsigned pending);
 
 static inline void __syncthreads() { ssm_barrier(); }
@@ -42,6 +42,11 @@ static inline int max(int a, int b) { return a > b ? a : b; }
 #define SSM_PRIMITIVES
 static inline float ssm_max(float a, float b) { return a > b || a != a ? a : b; }
 static inline float ssm_min(float a, float b) { return a < b || a != a ? a : b; }
+
+static inline void ssm_copy_1(float* to, const float* from) { ssm_copy(to, from, 4); }
+static inline void ssm_copy_4(float* to, const float* from) { ssm_copy(to, from, 16); }
+static inline void ssm_commit() { ssm_close(); }
+template <int pending> static inline void ssm_await() { ssm_wait(pending); }
 
 // A kernel's arguments, as cuLaunchKernel takes them.
 template <unsigned long...> struct SsmPositions {};

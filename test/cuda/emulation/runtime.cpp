@@ -81,7 +81,9 @@ void rest(State state) {
 }
 void begin() {
   kernel(kernelArguments);
-  if (!current->open.empty() || !current->groups.empty()) fault("a kernel ends with a copy that nothing waited for", nullptr);
+  bool pending = !current->open.empty();
+  for (const auto& group : current->groups) pending |= !group.empty();
+  if (pending) fault("a kernel ends with a copy that nothing waited for", nullptr);
   current->open.clear();
   current->groups.clear();
   rest(State::done);
@@ -209,7 +211,7 @@ void ssm_copy(void* to, const void* from, unsigned bytes) {
   if (reinterpret_cast<uintptr_t>(to) % bytes != 0 || reinterpret_cast<uintptr_t>(from) % bytes != 0) fault("a copy that is not aligned", to);
   current->open.push_back({to, from, bytes});
 }
-void ssm_commit() {
+void ssm_close() {
   current->groups.push_back(std::move(current->open));
   current->open.clear();
 }

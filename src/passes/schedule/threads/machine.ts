@@ -10,6 +10,8 @@ export interface Threads {
   readonly toFill: number;
   /** Neighbouring threads that can hand each other registers; 1: none. */
   readonly exchange: number;
+  /** A group's memory can be filled while its threads compute. */
+  readonly copies: boolean;
   /** Copies of a loop's body that are worth their compile time. */
   readonly unroll: number;
 }

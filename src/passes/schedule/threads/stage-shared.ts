@@ -1,6 +1,7 @@
 /**
  * In a loop over steps, rows that every thread of a group reads alike (B and C of a scan) are brought into the group's memory once, a
- * tile of steps at a time: one coalesced read per group in place of one per thread, and two barriers per tile, none per step.
+ * tile of steps at a time: one coalesced read per group in place of one per thread, and two barriers per tile, none per step. Where memory can
+ * be copied while threads compute, the next tile is under way during this one's steps, and one barrier is enough.
  *
  * for t: … x[row(t)·s + c] …   becomes   for tiles of steps: barrier; copy; barrier; for t in the tile: … shared[t, c] …
  */
@@ -44,7 +45,7 @@ export function stageShared(kernel: Kernel, machine: Threads): Kernel {
   const plan = new Plan(kernel, loop, machine).make();
   if (!plan) return kernel;
   return {
-    ...kernel, body: [...kernel.body.slice(0, at), plan.loop, ...kernel.body.slice(at + 1)],
+    ...kernel, body: [...kernel.body.slice(0, at), ...plan.stmts, ...kernel.body.slice(at + 1)],
     memories: [...(kernel.memories ?? []), { name: SHARED, size: plan.size, space: 'group' }],
   };
 }
@@ -92,7 +93,7 @@ class Plan {
   get #per(): number {
     return this.#kernel.grid?.groups.per ?? 1;
   }
-  make(): { loop: Stmt; size: number } | undefined {
+  make(): { stmts: readonly Stmt[]; size: number } | undefined {
     // A tile of steps is the group's: all its threads begin at the same one.
     if (this.#row === '' || [...intVars(this.#loop.from), ...intVars(this.#loop.to)].some((v) => this.#varying.has(v))) return undefined;
     const families = this.#families();
@@ -102,11 +103,13 @@ class Plan {
       slices.push({ family, low: span.low, width: span.high - span.low + 1, position: width });
       width += span.high - span.low + 1;
     }
-    const within = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.floor(bytes / 4 / Math.max(1, width))));
+    const halves = this.#machine.copies ? 2 : 1;
+    const within = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.floor(bytes / 4 / halves / Math.max(1, width))));
     // More than its worth only for two steps at once; at most half, so that two groups can be on a core.
     const steps = Math.min(MOST_STEPS, Math.max(within(this.#machine.sharedWorth), Math.min(2, within(this.#machine.shared / 2))));
     if (width < 4 || !(steps >= 2)) return undefined;
-    return { loop: this.#tiled(slices, width, steps), size: steps * width };
+    if (!this.#machine.copies) return { stmts: this.#tiled(slices, width, steps), size: steps * width };
+    return { stmts: this.#ahead(slices, width, steps), size: 2 * steps * width };
   }
   #families(): Map<string, Family> {
     const found = new Map<string, Family>();
@@ -145,9 +148,44 @@ class Plan {
     return { key: `${v.buffer} ${stride} ${rest.join(' ')}`, stride, rest, span: { low, high } };
   }
 
-  #tiled(slices: readonly Slice[], width: number, steps: number): Stmt {
+  /** for tiles: barrier; copy the tile; barrier; its steps. */
+  #tiled(slices: readonly Slice[], width: number, steps: number): Stmt[] {
     const first = `${this.#loop.name}0`;
     const start = ivar(first);
+    return [{
+      kind: 'for', name: first, from: this.#loop.from, to: this.#loop.to, step: steps, body: [
+        { kind: 'barrier' },
+        ...slices.map((s, k) => this.#copy(s, `q${k}`, start, width, steps)),
+        { kind: 'barrier' },
+        this.#steps(slices, width, steps, start, int(0)),
+      ],
+    }];
+  }
+  /**
+   * Two halves of the memory in turn: copy the first tile; for tiles: await; barrier; copy the next tile to the other half; this one's steps. The
+   * barrier says that a tile is there, and that nobody reads the other half any more.
+   */
+  #ahead(slices: readonly Slice[], width: number, steps: number): Stmt[] {
+    const { from, to, name } = this.#loop;
+    const start = ivar(`${name}0`);
+    const half = ivar(`${name}h`);
+    const size = steps * width;
+    const next = iadd(start, int(steps));
+    return [
+      ...slices.map((s, k) => this.#bring(s, `p${k}`, from, int(0), width, steps)), { kind: 'commit' },
+      {
+        kind: 'for', name: `${name}0`, from, to, step: steps, body: [
+          { kind: 'int', name: `${name}h`, value: imul({ kind: 'imod', left: { kind: 'idiv', left: iadd(start, imul(from, -1)), by: steps }, by: 2 }, size) },
+          { kind: 'await', pending: 0 },
+          { kind: 'barrier' },
+          ...slices.map((s, k) => this.#bring(s, `q${k}`, next, iadd(int(size), imul(half, -1)), width, steps)), { kind: 'commit' },
+          this.#steps(slices, width, steps, start, half),
+        ],
+      },
+    ];
+  }
+  /** The steps of one tile, which read the group's memory from `base` on. */
+  #steps(slices: readonly Slice[], width: number, steps: number, start: Int, base: Int): Stmt {
     const body = mapStmts(this.#loop.body, { value: (v) => {
       if (v.kind !== 'load') return undefined;
       const f = this.#family(v);
@@ -156,30 +194,41 @@ class Plan {
       if (!slice || !l) return undefined;
       const inner = [...l.terms].filter(([name]) => this.#ranges.has(name)).map(([name, c]) => imul(ivar(name), c));
       const t = iadd(ivar(this.#loop.name), imul(start, -1));
-      return { ...v, buffer: SHARED, at: iadd(imul(t, width), int(slice.position - slice.low + l.constant), ...inner) };
+      return { ...v, buffer: SHARED, at: iadd(base, imul(t, width), int(slice.position - slice.low + l.constant), ...inner) };
     } });
-    return {
-      kind: 'for', name: first, from: this.#loop.from, to: this.#loop.to, step: steps, body: [
-        { kind: 'barrier' },
-        ...slices.map((s, k) => this.#copy(s, `q${k}`, start, width, steps)),
-        { kind: 'barrier' },
-        { ...this.#loop, from: start, to: imin(iadd(start, int(steps)), this.#loop.to), body },
-      ],
-    };
+    return { ...this.#loop, from: start, to: imin(iadd(start, int(steps)), this.#loop.to), body };
+  }
+  /** Where a slice's element of a step lies in its buffer. */
+  #source(slice: Slice, step: Int, column: Int): Int {
+    const row = iadd(imul(ivar('$b'), ivar('$T')), step);
+    return iadd(imul(row, slice.family.stride), ...slice.family.rest.map(([n, c]) => imul(ivar(n), c)), int(slice.low), column);
   }
   /** Steps past the end of the sequence are left as they were: nothing reads them. */
   #copy(slice: Slice, q: string, start: Int, width: number, steps: number): Stmt {
+    return this.#each(slice.width, q, start, steps, (step, column) => ({
+      kind: 'store', buffer: SHARED, at: iadd(imul(step, width), int(slice.position), column), lanes: 'one',
+      value: { kind: 'load', buffer: slice.family.buffer, at: this.#source(slice, iadd(start, step), column), access: 'uniform' },
+    }));
+  }
+  /** The same without waiting, four elements at once where all that they lie at is divisible. */
+  #bring(slice: Slice, q: string, start: Int, base: Int, width: number, steps: number): Stmt {
+    const { stride, rest, buffer } = slice.family;
+    const wide = [slice.low, slice.width, slice.position, width, stride, ...rest.map(([, c]) => c)].every((n) => n % 4 === 0) ? 4 : 1;
+    return this.#each(slice.width / wide, q, start, steps, (step, column) => ({
+      kind: 'copy', memory: SHARED, at: iadd(base, imul(step, width), int(slice.position), imul(column, wide)),
+      buffer, from: this.#source(slice, iadd(start, step), imul(column, wide)), width: wide,
+    }));
+  }
+  /** For each step of a tile that is in the sequence, and each of `columns`, by the threads of the group in turn. */
+  #each(columns: number, q: string, start: Int, steps: number, body: (step: Int, column: Int) => Stmt): Stmt {
     const at = ivar(q);
     const step = ivar(`${q}t`);
-    const row = iadd(imul(ivar('$b'), ivar('$T')), start, step);
-    const column: Int = slice.width === 1 ? int(0) : { kind: 'imod', left: at, by: slice.width };
-    const from = iadd(imul(row, slice.family.stride), ...slice.family.rest.map(([n, c]) => imul(ivar(n), c)), int(slice.low), column);
     return {
-      kind: 'for', name: q, from: THREAD, to: int(steps * slice.width), step: this.#kernel.grid?.threads ?? 1, body: [
-        { kind: 'int', name: `${q}t`, value: slice.width === 1 ? at : { kind: 'idiv', left: at, by: slice.width } },
+      kind: 'for', name: q, from: THREAD, to: int(steps * columns), step: this.#kernel.grid?.threads ?? 1, body: [
+        { kind: 'int', name: `${q}t`, value: columns === 1 ? at : { kind: 'idiv', left: at, by: columns } },
         {
           kind: 'if', cond: { kind: 'icompare', op: 'lt', left: iadd(start, step), right: this.#loop.to }, else: [],
-          then: [{ kind: 'store', buffer: SHARED, at: iadd(imul(step, width), int(slice.position), column), value: { kind: 'load', buffer: slice.family.buffer, at: from, access: 'uniform' }, lanes: 'one' }],
+          then: [body(step, columns === 1 ? int(0) : { kind: 'imod', left: at, by: columns })],
         },
       ],
     };
