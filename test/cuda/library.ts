@@ -49,7 +49,7 @@ export async function buildLibrary(units: readonly Unit[], folder = mkdtempSync(
 export const runner = (library: string): string => `${library}.run`;
 
 /** Products and sums are contracted where the source says so, as on the GPU. */
-const flags = ['-std=c++17', '-O1', '-fPIC', '-ffp-contract=off', '-fno-strict-aliasing', '-w', ...(hasFma() ? ['-mfma'] : [])];
+const flags = ['-std=c++17', '-O1', '-fPIC', '-ffp-contract=off', '-fno-math-errno', '-fno-strict-aliasing', '-w', ...(hasFma() ? ['-mfma'] : [])];
 function hasFma(): boolean {
   return existsSync('/proc/cpuinfo') && /\bfma\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 }

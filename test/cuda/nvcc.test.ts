@@ -51,20 +51,20 @@ const scans: readonly (readonly [name: string, states: number, modalities: numbe
 
 describe.skipIf(version === undefined)(`the scan's kernel${version === undefined ? ' (skipped: nvcc is not on the path)' : ''}`, () => {
   const table = join(import.meta.dirname, 'scan.txt');
-  const row = (name: string, u: Usage, s: StepCounts, each: number): string => [
-    name, `${u.registers} registers`, `${u.shared} bytes shared`, `${s.instructions} PTX instructions a step`, `${s.exponentials / each} exponentials a modality, step, channel and state`,
-    `${s.globalBytes} global bytes a step`, `shared loads: ${Object.entries(s.sharedLoads).map(([w, n]) => `${n} of ${w}`).join(', ') || 'none'}`,
+  const row = (name: string, u: Usage, s: StepCounts, lanes: number, each: number): string => [
+    name, `${lanes} lanes a point`, `${u.registers} registers`, `${u.shared} bytes shared`, `${s.instructions} PTX instructions a step`, `${(s.exponentials * lanes) / each} exponentials a modality, step, channel and state`,
+    `${s.globalBytes} global bytes a step and thread`, `copies of ${s.copies} bytes`, `shared loads: ${Object.entries(s.sharedLoads).map(([w, n]) => `${n} of ${w}`).join(', ') || 'none'}`,
   ].join('; ');
   it('spills nothing, and takes what the table says', async () => {
     const rows: string[] = [];
     for (const [name, states, modalities] of scans) {
       const made = compileText(selectiveSpec({ steps: 512, channels: 256, states, modalities }), 'auto', { cuda: true }).module?.cuda;
       if (!made) throw new Error('no kernels for CUDA');
-      const scan = [...made.kernelOf].find(([stage]) => stage.anchor === 'scan')?.[1].name ?? '';
-      const taken = (await usage(made.source, 'sm_90')).get(scan);
-      if (!taken) throw new Error(`nvcc made no ${scan}`);
-      expect([name, taken.spills]).toEqual([name, 0]);
-      rows.push(row(name, taken, stepCounts(await ptx(made.source, 'sm_90'), scan), states * modalities));
+      const scan = [...made.kernelOf].find(([stage]) => stage.anchor === 'scan')?.[1];
+      const taken = (await usage(made.source, 'sm_90')).get(scan?.name ?? '');
+      if (!scan?.grid || !taken) throw new Error('nvcc made no kernel of the scan');
+      expect([name, taken.spills, taken.stack]).toEqual([name, 0, 0]);
+      rows.push(row(name, taken, stepCounts(await ptx(made.source, 'sm_90'), scan.name), scan.grid.lanes, states * modalities));
     }
     const text = `nvcc ${known}, sm_90\n${rows.join('\n')}\n`;
     if (process.env['UPDATE'] !== undefined) writeFileSync(table, text);

@@ -50,6 +50,8 @@ export interface StepCounts {
   readonly exponentials: number;
   /** Bytes that a thread reads from global memory and writes to it. */
   readonly globalBytes: number;
+  /** Of one asynchronous copy, anywhere in the kernel: the largest. */
+  readonly copies: number;
   /** Loads of shared memory by how many numbers they bring. */
   readonly sharedLoads: Readonly<Record<string, number>>;
 }
@@ -69,7 +71,7 @@ export function stepCounts(text: string, kernel: string): StepCounts {
   const sharedLoads: Record<string, number> = {};
   for (const l of loop) if (/\bld\.shared/.test(l)) sharedLoads[width(l)] = (sharedLoads[width(l)] ?? 0) + 1;
   return {
-    instructions: loop.length, sharedLoads, exponentials: loop.filter((l) => /\bshl\.b32\s.*, 23;/.test(l)).length,
+    instructions: loop.length, sharedLoads, copies: Math.max(0, ...[...body.matchAll(/cp\.async\.\w+\.shared\.global \[[^\]]+\], \[[^\]]+\], (\d+)/g)].map((m) => Number(m[1]))), exponentials: loop.filter((l) => /\bshl\.b32\s.*, 23;/.test(l)).length,
     globalBytes: bytes(loop.filter((l) => /\b(ld|st)\.global/.test(l))),
   };
 }
