@@ -18,7 +18,7 @@ export interface Usage {
 /** What each kernel takes on a chip. @throws Error with the compiler's words, warnings included. */
 export async function usage(source: string, arch: string): Promise<Map<string, Usage>> {
   const { words } = await run(source, ['-cubin', `-arch=${arch}`, '-Xptxas', '-v', '-Werror', 'all-warnings']);
-  const found = [...words.matchAll(/Compiling entry function '(\w+)'[^]*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads[^]*?Used (\d+) registers([^\n]*)/g)];
+  const found = [...words.matchAll(/Compiling entry function '(\w+)'[\s\S]*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads[\s\S]*?Used (\d+) registers([^\n]*)/g)];
   return new Map(found.map(([, name, stack, stores, loads, registers, rest]) => [name as string, {
     registers: Number(registers), spills: Number(stores) + Number(loads), stack: Number(stack), shared: Number(/(\d+) bytes smem/.exec(rest as string)?.[1] ?? 0),
   }]));
@@ -56,7 +56,7 @@ export interface StepCounts {
   readonly sharedLoads: Readonly<Record<string, number>>;
 }
 export function stepCounts(text: string, kernel: string): StepCounts {
-  const body = new RegExp(`\\.entry ${kernel}\\([^]*?\\n}`).exec(text)?.[0] ?? '';
+  const body = new RegExp(`\\.entry ${kernel}\\([\\s\\S]*?\\n}`).exec(text)?.[0] ?? '';
   const lines = body.split('\n').map((l) => l.trim());
   const labels = new Map(lines.flatMap((l, k) => (/^\$\w+:$/.test(l) ? [[l.slice(0, -1), k] as const] : [])));
   const loops = lines.flatMap((l, k): (readonly [from: number, to: number])[] => {

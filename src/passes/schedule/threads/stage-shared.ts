@@ -103,13 +103,18 @@ class Plan {
       slices.push({ family, low: span.low, width: span.high - span.low + 1, position: width });
       width += span.high - span.low + 1;
     }
-    const halves = this.#machine.copies ? 2 : 1;
+    const halves = this.#copies(slices) ? 2 : 1;
     const within = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.floor(bytes / 4 / halves / Math.max(1, width))));
     // More than its worth only for two steps at once; at most half, so that two groups can be on a core.
     const steps = Math.min(MOST_STEPS, Math.max(within(this.#machine.sharedWorth), Math.min(2, within(this.#machine.shared / 2))));
     if (width < 4 || !(steps >= 2)) return undefined;
-    if (!this.#machine.copies) return { stmts: this.#tiled(slices, width, steps), size: steps * width };
+    if (!this.#copies(slices)) return { stmts: this.#tiled(slices, width, steps), size: steps * width };
     return { stmts: this.#ahead(slices, width, steps), size: 2 * steps * width };
+  }
+  /** What is copied unseen has to be stored as it is computed with. */
+  #copies(slices: readonly Slice[]): boolean {
+    const floats = new Set(this.#kernel.parameters.flatMap((p) => (p.kind === 'buffer' && p.element === 'f32' ? [p.name] : [])));
+    return this.#machine.copies && slices.every((s) => floats.has(s.family.buffer));
   }
   #families(): Map<string, Family> {
     const found = new Map<string, Family>();
