@@ -17,10 +17,11 @@ import { initCommand } from './init.js';
 import { InputFault, UsageError, type Io } from './io.js';
 import { lspCommand } from './lsp.js';
 import { runCommand } from './run.js';
+import { typesCommand } from './types.js';
 import { verifyCommand } from './verify.js';
 import { weightsCommand } from './weights.js';
 
-const commands: readonly Command[] = [initCommand, compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, importCommand, benchCommand, doctorCommand, lspCommand];
+const commands: readonly Command[] = [initCommand, compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, importCommand, benchCommand, doctorCommand, lspCommand, typesCommand];
 
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;

@@ -19,6 +19,8 @@ export interface SsmcOptions {
   /** Also a relaxed-SIMD build, taken at load where the engine has it. */
   readonly relaxed?: boolean;
   readonly strategy?: 'auto' | Strategy;
+  /** What kernels for WebGPU store activations and constants as; float32 by default. */
+  readonly storage?: 'f32' | 'f16';
   /** `unstable`: a recurrence that may grow without bound is an error. */
   readonly deny?: 'unstable';
   /**
@@ -76,13 +78,13 @@ export function splitId(id: string): { readonly file: string; readonly model: st
 /** The code, its kernels reached by expressions of the bundler's. */
 export const withUrls = (code: string, url: (asset: string) => string): string => code.replace(/new URL\("\.\/([^"]+)", import\.meta\.url\)/g, (_, name: string) => url(name));
 
-/** Declarations beside the spec, for TypeScript. */
-export function writeDeclarations(file: string, text: string, where: 'beside' | 'arbitrary'): string {
-  const path = where === 'beside' ? `${file}.d.ts` : file.replace(/\.ssm$/, '.d.ssm.ts');
+/** Where declarations stand: beside the spec, by the name under which TypeScript looks for them. */
+export const declarationsPath = (file: string, where: 'beside' | 'arbitrary'): string => (where === 'beside' ? `${file}.d.ts` : file.replace(/\.ssm$/, '.d.ssm.ts'));
+export function writeDeclarations(file: string, text: string, where: 'beside' | 'arbitrary'): void {
+  const path = declarationsPath(file, where);
   const before = textOf(path);
   if (before === undefined) writeFileSync(path, text);
   else if (before !== text) replaceFile(path, text);
-  return path;
 }
 function textOf(path: string): string | undefined {
   try {
@@ -96,9 +98,9 @@ const quiet = (cwd: string): Io => ({ out: () => undefined, err: () => undefined
 function modelsOf(opened: Opened): readonly string[] {
   return parse(opened.host.read(opened.entry) ?? '', opened.entry).file.declarations.flatMap((d) => (d.kind === 'model' ? [d.name.text] : []));
 }
-function compileModel(opened: Opened, model: string | undefined, { targets = [], relaxed = false, strategy = 'auto', deny }: SsmcOptions): CompiledSpec {
+function compileModel(opened: Opened, model: string | undefined, { targets = [], relaxed = false, strategy = 'auto', storage = 'f32', deny }: SsmcOptions): CompiledSpec {
   const compilation = compile(opened.entry, opened.host, {
-    specHash: '', strategy, relaxed, denyUnstable: deny === 'unstable', webgpu: targets.length === 0 ? 'where-it-fits' : targets.includes('wgsl'), ...(model === undefined ? {} : { model }),
+    specHash: '', strategy, storage, relaxed, denyUnstable: deny === 'unstable', webgpu: targets.length === 0 ? 'where-it-fits' : targets.includes('wgsl'), ...(model === undefined ? {} : { model }),
   });
   const told = { touched: opened.touched(), complaints: compilation.diagnostics.map((d) => complaint(d, opened)) };
   const { module, program } = compilation;

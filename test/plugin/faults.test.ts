@@ -108,6 +108,17 @@ describe('types', () => {
     expect(tsc(p.folder, args)).toContain("'z' does not exist in type 'SmoothInputs'");
     p.remove();
   });
+  it('the same by `ssmc types`, before anything is bundled', () => {
+    const p = new Project({ ...files, 'uses.ts': uses, 'broken.ssm': 'model B { output y = }' }, packages);
+    const ssmc = (...args: string[]): ReturnType<typeof spawnSync> => spawnSync(process.execPath, [join(root, 'dist/src/cli/main.js'), 'types', ...args], { cwd: p.folder, encoding: 'utf8' });
+    expect(ssmc('smooth.ssm')).toMatchObject({ status: 0, stdout: '' });
+    const written = readFileSync(join(p.folder, 'smooth.ssm.d.ts'), 'utf8');
+    expect(tsc(p.folder, ['--module', 'esnext', '--moduleResolution', 'bundler'])).toBe('');
+    expect(p.node(build(''))).toMatchObject({ status: 0 });
+    expect(readFileSync(join(p.folder, 'smooth.ssm.d.ts'), 'utf8')).toBe(written);
+    expect(ssmc('broken.ssm', 'smooth.ssm', '--arbitrary')).toMatchObject({ status: 1, stderr: expect.stringMatching(/SSM1003[\s\S]*smooth\.d\.ssm\.ts\n$/) as string });
+    p.remove();
+  });
   it('none where none are wanted', () => {
     const p = new Project(files, packages);
     expect(p.node(build('{ types: "none" }')).status).toBe(0);
