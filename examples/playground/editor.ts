@@ -22,7 +22,7 @@ export interface Advice {
   readonly hover: (offset: number) => Promise<Requests['hover']['answer']>;
 }
 const colours = HighlightStyle.define([
-  { tag: tags.keyword, color: 'var(--c3)' }, { tag: tags.standard(tags.variableName), color: 'var(--c0)' }, { tag: tags.function(tags.variableName), color: 'var(--c0)' },
+  { tag: tags.keyword, color: 'var(--c3)' }, { tag: tags.standard(tags.variableName), color: 'var(--c0)' },
   { tag: tags.typeName, color: 'var(--c2)' }, { tag: tags.number, color: 'var(--c1)' }, { tag: tags.string, color: 'var(--c4)' },
   { tag: [tags.lineComment, tags.docComment], color: 'var(--soft)', fontStyle: 'italic' },
 ]);

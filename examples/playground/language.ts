@@ -13,7 +13,7 @@ export const ssm = StreamLanguage.define({
     if (stream.match(/^"[^"]*"?/)) return 'string';
     if (stream.match(/^\d[\d.]*(e[+-]?\d+)?/)) return 'number';
     // A keyword is one only where a statement can begin; close enough for colours.
-    if (stream.match(functions)) return 'standard.function';
+    if (stream.match(functions)) return 'variableName.standard';
     if (stream.match(statements)) return 'keyword';
     if (stream.match(/^[A-Z]\w*/)) return 'typeName';
     if (stream.match(/^[a-z_]\w*/i)) return 'variableName';

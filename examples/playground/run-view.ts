@@ -27,6 +27,7 @@ export function showRecording(recording: Recording, index: number, count: number
   byId('frames').replaceChildren(picture('depth', 'depth camera'), picture('pressure', 'pressure mat'), lineChart({ title: 'accelerometers', unit: 'g', lines, now: moment }));
 }
 
+const tag = (text: string): HTMLElement => element('span', { class: 'tag' }, text);
 /** Scores of the exercises, each with what the modalities gave to it. */
 export function showScores(scores: ArrayLike<number>, truth: number, parts: Parts | undefined): void {
   const values = Array.from(scores);
@@ -36,7 +37,7 @@ export function showScores(scores: ArrayLike<number>, truth: number, parts: Part
   const high = Math.max(0, ...sums.map((s) => s.reduce((a, v) => a + Math.max(0, v), 0)));
   const names = [...sensors, 'constant'];
   const rows = values.map((v, k) => element('tr', k === chosen ? { class: 'chosen' } : {},
-    element('th', { scope: 'row' }, `${exercises[k] ?? ''}${k === chosen ? ' ← said' : ''}${k === truth ? ' ← true' : ''}`),
+    element('th', { scope: 'row' }, exercises[k] ?? '', ...(k === chosen ? [tag('said')] : []), ...(k === truth ? [tag('true')] : [])),
     element('td', {}, short(v)),
     ...(parts ? (sums[k] as number[]).map((p) => element('td', { class: 'optional' }, short(p))) : []),
     element('td', { class: 'bar-cell' }, partsBar(sums[k] as number[], low, high)),

@@ -15,8 +15,8 @@ export function showStates(states: readonly StateLines[], summed: readonly State
     ];
   }));
 }
-const call = /(CoupledMamba\s*\([^()]*(?:\([^()]*\)[^()]*)*?coupling\s*=\s*)(\w+)/g;
-/** The coupling of the spec's coupled blocks, where all have the same. */
+const call = /(\w+\s*\([^()]*(?:\([^()]*\)[^()]*)*?coupling\s*=\s*)(\w+)/g;
+/** The coupling of the blocks that have one, where all have the same. */
 export function couplingOf(text: string): string | undefined {
   const found = new Set([...text.matchAll(call)].map((m) => m[2] ?? ''));
   return found.size === 1 ? [...found][0] : undefined;

@@ -44,7 +44,7 @@ describe.skipIf(noBrowser !== undefined)('the playground', () => {
   let server: Server;
   let origin = '';
   beforeAll(async () => {
-    const built = spawnSync(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', '-c', 'examples/playground/vite.config.mjs', '--outDir', join(folder, 'deep/playground'), '--logLevel', 'warn'], { cwd: root, encoding: 'utf8' });
+    const built = spawnSync(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', '-c', 'examples/playground/vite.config.mjs', '--outDir', join(folder, 'deep/playground'), '--logLevel', 'error'], { cwd: root, encoding: 'utf8' });
     expect(built).toMatchObject({ status: 0, stderr: '' });
     ({ origin, server } = await serve([folder]));
     browser = await launch();

@@ -10,9 +10,9 @@ import { app, Project } from './project.js';
 const TOLERANCE = 1e-5;
 const html = (script: string): string => `<!doctype html><html lang="en"><title>mex</title><script type="module" src="${script}"></script></html>`;
 const scripts: Readonly<Record<string, string>> = {
-  vite: 'import { build } from "vite"; import { ssmc } from "ssmc/vite"; await build({ configFile: false, logLevel: "warn", plugins: [ssmc()] });',
+  vite: 'import { build } from "vite"; import { ssmc } from "ssmc/vite"; await build({ configFile: false, logLevel: "error", plugins: [ssmc()] });',
   // Served below the origin's root: every address is relative.
-  'vite, relative': 'import { build } from "vite"; import { ssmc } from "ssmc/vite"; await build({ configFile: false, logLevel: "warn", base: "./", build: { outDir: "dist/deep/er" }, plugins: [ssmc()] });',
+  'vite, relative': 'import { build } from "vite"; import { ssmc } from "ssmc/vite"; await build({ configFile: false, logLevel: "error", base: "./", build: { outDir: "dist/deep/er" }, plugins: [ssmc()] });',
   webpack: `import webpack from "webpack"; import { ssmc } from "ssmc/webpack"; import { writeFileSync } from "node:fs";
     webpack({ mode: "production", context: process.cwd(), entry: "./main.js", output: { path: process.cwd() + "/dist" }, plugins: [ssmc()] }, (error, stats) => {
       if (error || stats.hasErrors()) { console.error(error ?? stats.toString()); process.exitCode = 1; }
@@ -22,6 +22,7 @@ const scripts: Readonly<Record<string, string>> = {
     await build({ entryPoints: ["main.js"], bundle: true, minify: true, format: "esm", splitting: true, outdir: "dist", plugins: [ssmc()] });
     writeFileSync("dist/index.html", ${JSON.stringify(html('/main.js'))});`,
 };
+// Errors alone: on a busy machine vite warns of how long plugins take.
 const packages = ['vite', 'rollup', 'webpack', 'esbuild'];
 const files = { 'main.js': app, 'index.html': html('/main.js') };
 const project = (): Project => new Project(files, packages).addMex();
@@ -36,7 +37,7 @@ describe('a build for Node', () => {
   it.each([
     ['rollup', 'import { rollup } from "rollup"; import { ssmc } from "ssmc/rollup"; const bundle = await rollup({ input: "main.js", external: [/^ssmc\\//], plugins: [ssmc()] }); await bundle.write({ dir: "out", format: "es" });', './out/main.js'],
     ['esbuild', 'import { build } from "esbuild"; import { ssmc } from "ssmc/esbuild"; await build({ entryPoints: ["main.js"], bundle: true, platform: "node", format: "esm", splitting: true, outdir: "out", plugins: [ssmc()] });', './out/main.js'],
-    ['vite --ssr', 'import { build } from "vite"; import { ssmc } from "ssmc/vite"; await build({ configFile: false, logLevel: "warn", build: { ssr: "main.js", outDir: "out" }, plugins: [ssmc()] });', './out/main.js'],
+    ['vite --ssr', 'import { build } from "vite"; import { ssmc } from "ssmc/vite"; await build({ configFile: false, logLevel: "error", build: { ssr: "main.js", outDir: "out" }, plugins: [ssmc()] });', './out/main.js'],
   ])('by %s answers as float64 does', (_, script, made) => {
     const p = project();
     expect(p.node(script)).toMatchObject({ status: 0, err: '' });

@@ -78,7 +78,7 @@ it('a file of several models is a module of all of them', () => {
   for (const script of [
     'import { rollup } from "rollup"; import { ssmc } from "ssmc/rollup"; const b = await rollup({ input: "main.js", external: [/^ssmc/], plugins: [ssmc()] }); await b.write({ dir: "dist" });',
     'import { build } from "esbuild"; import { ssmc } from "ssmc/esbuild"; await build({ entryPoints: ["main.js"], bundle: true, platform: "node", format: "esm", outdir: "dist", plugins: [ssmc()] });',
-    'import { build } from "vite"; import { ssmc } from "ssmc/vite"; await build({ configFile: false, logLevel: "warn", build: { ssr: "main.js", outDir: "dist" }, plugins: [ssmc()] });',
+    'import { build } from "vite"; import { ssmc } from "ssmc/vite"; await build({ configFile: false, logLevel: "error", build: { ssr: "main.js", outDir: "dist" }, plugins: [ssmc()] });',
   ]) {
     expect(p.node(script)).toMatchObject({ status: 0, err: '' });
     expect(p.node('await import("./dist/main.js")')).toMatchObject({ status: 0, out: '1 2 0.5 1\n2 4 6\n' });
