@@ -7,7 +7,7 @@ import { checkSystem, joined, ofChains, type System } from './system.js';
 
 for (const kind of ['mean', 'softmax', 'none', 'full'] as const) {
   checkSystem({
-    name: `CoupledSsm, ${kind}`, text: (n) => ofChains('CoupledSsm', `CoupledSsm(x, state = ${n}, coupling = ${kind})`),
+    invariant: true, name: `CoupledSsm, ${kind}`, text: (n) => ofChains('CoupledSsm', `CoupledSsm(x, state = ${n}, coupling = ${kind})`),
     define: (w, x, n) => new Map([['y', joined(coupledSsm(w, 'block', x, n, kind))]]),
   });
 }
@@ -34,7 +34,7 @@ it('CoupledSsm: `sum` is warned of', () => {
 
 for (const [kind, block] of [['s4', 'S4'], ['s4d', 'S4D'], ['lssl', 'LSSL']] as const) {
   checkSystem({
-    name: `${block}, coupled by the mean`, sizes: [4, 16], lengths: [1, 2, 3, 17, 100], text: (n) => ofChains(block, `${block}(x, state = ${n}, coupling = mean)`, 2, ['a', 'b']),
+    invariant: true, name: `${block}, coupled by the mean`, sizes: [4, 16], lengths: [1, 2, 3, 17, 100], text: (n) => ofChains(block, `${block}(x, state = ${n}, coupling = mean)`, 2, ['a', 'b']),
     define: (w, x, n) => new Map([['y', joined(coupledMean(kind, w, 'block', x, n))]]),
   });
 }

@@ -5,7 +5,7 @@ import { legS, lssl } from './definitions.js';
 import { at, element } from './plain.js';
 import { alone, checkSystem, single } from './system.js';
 
-checkSystem({ name: 'LSSL', text: (n) => alone('LSSL', `LSSL(x, state = ${n})`, 2), define: single((w, x, n) => lssl(w, 'block', x, n)) });
+checkSystem({ invariant: true, name: 'LSSL', text: (n) => alone('LSSL', `LSSL(x, state = ${n})`, 2), define: single((w, x, n) => lssl(w, 'block', x, n)) });
 
 it('starts from HiPPO-LegS', () => {
   const n = 8;

@@ -6,7 +6,7 @@ import { at, element } from './plain.js';
 import { alone, checkSystem, single } from './system.js';
 
 for (const init of ['lin', 'inv', 'legs', 'real'] as const) {
-  checkSystem({ name: `S4D, ${init}`, text: (n) => alone('S4D', `S4D(x, state = ${n}, init = ${init})`), define: single((w, x, n) => s4d(w, 'block', x, n, init === 'real')) });
+  checkSystem({ invariant: true, name: `S4D, ${init}`, text: (n) => alone('S4D', `S4D(x, state = ${n}, init = ${init})`), define: single((w, x, n) => s4d(w, 'block', x, n, init === 'real')) });
 }
 
 const weights = (init: string, n: number) => {

@@ -18,14 +18,17 @@ export interface System {
   readonly sizes?: readonly number[];
   /** It reads the future, so that nothing can be pushed. */
   readonly whole?: boolean;
+  /** It is time-invariant: a global convolution gives the same. */
+  readonly invariant?: boolean;
   /** What the definition's cost allows. */
   readonly lengths?: readonly number[];
 }
 export const LENGTHS = [1, 2, 3, 17, 1000] as const;
 
 /** Everything that a size asks for, made once. */
-function problem(system: System, n: number, steps: number, onGpu = false) {
-  const { program, module, diagnostics } = compileText(system.text(n), 'auto', onGpu);
+type Strategy = 'auto' | 'convolution';
+function problem(system: System, n: number, steps: number, onGpu = false, strategy: Strategy = 'auto') {
+  const { program, module, diagnostics } = compileText(system.text(n), strategy, onGpu);
   if (!program || !module) throw new Error(diagnostics.map((d) => `${d.code} ${d.text}`).join('\n'));
   const weights = new Map([...initialise(program, n)].map(([name, t]) => [name, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));
   const inputs = randomInputs(program, 1, steps, 7);
@@ -39,18 +42,25 @@ const flat = (rows: Rows): Float64Array => Float64Array.from(rows.flat());
 /** The first steps of one row. */
 const cut = (t: Doubles, steps: number): Doubles => ({ shape: [1, steps, ...t.shape.slice(2)], data: t.data.slice(0, (t.data.length / (t.shape[1] as number)) * steps) });
 
-/** The largest normwise errors of the interpreter and of wasm against the definition. */
-export async function errorsOf(system: System, n: number, steps: number, interpreter = true): Promise<{ interpreter: number; wasm: number }> {
+/** The largest normwise errors of the interpreter and of wasm against the definition; of wasm by a convolution too, where the system has one. */
+export async function errorsOf(system: System, n: number, steps: number, interpreter = true): Promise<{ interpreter: number; wasm: number; convolution: number }> {
   const { program, module, weights, inputs } = problem(system, n, steps);
   const want = system.define(weights, new Map([...inputs].map(([name, t]) => [name, rowsOf(t)])), n);
   const against = (got: ReadonlyMap<string, { readonly data: ArrayLike<number> }>): number => Math.max(...[...want].map(([name, rows]) => {
     const y = got.get(name)?.data ?? [];
     return y.length === flat(rows).length ? normwise(y, flat(rows)) : Infinity;
   }));
-  const model = await loadModel(module.manifest, { wasm: module.wasm }, { weights: Object.fromEntries(weights) });
-  const result = { interpreter: interpreter ? against(interpret(program, weights, inputs).outputs) : 0, wasm: against(await runModel(model, inputs, undefined)) };
-  model.dispose();
-  return result;
+  const onWasm = async (made: typeof module): Promise<number> => {
+    const model = await loadModel(made.manifest, { wasm: made.wasm }, { weights: Object.fromEntries(weights) });
+    const error = against(await runModel(model, inputs, undefined));
+    model.dispose();
+    return error;
+  };
+  return {
+    interpreter: interpreter ? against(interpret(program, weights, inputs).outputs) : 0,
+    wasm: await onWasm(module),
+    convolution: system.invariant ? await onWasm(problem(system, n, 1, false, 'convolution').module) : 0,
+  };
 }
 
 export function checkSystem(system: System): void {
@@ -58,9 +68,10 @@ export function checkSystem(system: System): void {
   describe(system.name, () => {
     it.each(sizes)('is what its paper defines, N = %i', async (n) => {
       for (const steps of system.lengths ?? LENGTHS) {
-        const { interpreter, wasm } = await errorsOf(system, n, steps);
+        const { interpreter, wasm, convolution } = await errorsOf(system, n, steps);
         expect(interpreter, `the interpreter over ${steps} steps`).toBeLessThan(1e-10);
         expect(wasm, `wasm over ${steps} steps`).toBeLessThan(TOLERANCE);
+        expect(convolution, `wasm by a convolution over ${steps} steps`).toBeLessThan(TOLERANCE);
       }
     });
     it.skipIf(system.whole === true)('in pieces gives the bits of the whole', async () => {
