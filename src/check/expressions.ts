@@ -380,6 +380,8 @@ export class Expressions {
   #binderAxis(binder: ReductionExpr['binders'][number], body: Syntax, scope: Scope): Axis | undefined {
     const declared = scope.names.get((binder.over ?? binder.name).text);
     scope.used.add((binder.over ?? binder.name).text);
+    // What is wrong with it was said where it stands.
+    if (declared?.kind === 'broken') return undefined;
     if (declared?.kind === 'axis') return (declared.axis.ragged && this.#axisOfUse(binder.name.text, body, scope)) ?? declared.axis;
     if (binder.over) {
       this.#diagnostics.error('SSM2042', binder.over.span, { name: binder.over.text });
