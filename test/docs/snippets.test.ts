@@ -69,7 +69,7 @@ describe('documentation', () => {
       for (const [, to = ''] of readFileSync(join(docs, page), 'utf8').matchAll(/\]\(([^)#]+)\)/g)) expect(() => readFileSync(join(docs, to))).not.toThrow();
     }
   });
-  it('coupling.md can be followed', () => { follow('coupling.md'); });
+  it.each(['coupling.md', 'checkpoint.md'])('%s can be followed', (page) => { follow(page); });
   it('api.md can be followed, and its TypeScript has the types that it says', () => {
     const folder = follow('api.md');
     const r = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2023,dom', '--types', '', 'typed.ts'], { cwd: folder, encoding: 'utf8' });
