@@ -1,5 +1,6 @@
 /** What `ssmc explain` prints of a compiled model: its stages on wasm, its kernels on WebGPU. */
 import type { Explanation, StageReport } from '../explain/explain.js';
+import { count, plural, size } from '../explain/units.js';
 import type { Cost, GpuExplanation, KernelReport } from '../explain/gpu.js';
 
 export function explanationText(e: Explanation): string {
@@ -54,12 +55,4 @@ function costText(c: Cost): string {
   if (c.dispatches === 0) return 'nothing';
   const shared = c.shared > 0 ? `, ${size(c.shared)} of workgroup memory` : '';
   return `${plural(c.dispatches, 'dispatch', 'dispatches')}, ${size(c.moved)} moved, ${size(c.asked)} asked for${shared}; ${plural(c.barriers, 'barrier')}; ${count(c.arithmetic)} operations, ${count(c.exponentials)} exponentials`;
-}
-
-const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
-function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : bytes >= 1e6 ? `${(bytes / 1e6).toFixed(2)} MB` : bytes >= 1e3 ? `${(bytes / 1e3).toFixed(1)} kB` : `${bytes} B`;
-}
-function count(n: number): string {
-  return n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : n >= 1e6 ? `${(n / 1e6).toFixed(1)} M` : n >= 1e3 ? `${(n / 1e3).toFixed(1)} k` : `${n}`;
 }

@@ -2,33 +2,41 @@
 import { explain } from '../explain/explain.js';
 import { explainGpu } from '../explain/gpu.js';
 import { recurrenceReports, recurrenceText } from '../explain/recurrences.js';
+import { machines } from '../explain/roofline.js';
 import { printKernel } from '../ir/print-kernel.js';
 import { printProgram } from '../ir/print-program.js';
 import { printStages } from '../ir/print-stages.js';
 import { build } from './build.js';
 import { help, json, model, storage, strategy, weights, type Command } from './command.js';
+import { writePage } from './explain-page.js';
 import { explanationText, gpuText } from './explain-text.js';
 import { UsageError } from './io.js';
 import { stabilityJson, stabilityText } from '../explain/stability.js';
 
 export const explainCommand: Command = {
-  name: 'explain', usage: 'explain SPEC',
+  name: 'explain', usage: 'explain SPEC [--html FILE]',
   help: 'Shows the stages, what each moves and computes, how each recurrence is run and why, and what is proved about stability.',
   options: {
     after: { type: 'string', multiple: true, value: 'PASS', help: 'print the program after this pass (`check` is before the first)' },
     target: { type: 'string', value: 'NAME', help: 'wasm (default), or wgsl: dispatches, bytes and barriers of each kernel on WebGPU', choices: ['wasm', 'wgsl'] },
     kernels: { type: 'boolean', help: 'print the kernels; with --target wgsl also their WGSL' },
+    html: { type: 'string', value: 'FILE', help: 'write a page that shows all of it, with the source beside what each pass made of it' },
+    run: { type: 'boolean', help: 'with --html: also run the model on WebAssembly here, and show how long each stage takes' },
+    machine: { type: 'string', value: 'NAME', help: `whose roofline the page shows: ${machines.map((m) => m.name).join(', ')} (default: core, with --target wgsl laptop)`, choices: machines.map((m) => m.name) },
     batch: { type: 'string', value: 'N', help: 'for the figures (default 1)' },
     length: { type: 'string', value: 'N', help: 'for the figures (default 1024)' },
     weights, strategy, storage, model, json, help,
   },
-  run: (args, io) => {
+  run: async (args, io) => {
     const wanted = args.texts('after');
     const texts: { name: string; why: string; text: string; changed: boolean }[] = [];
     let before = '';
     const figures = { batch: args.count('batch', 1), length: args.count('length', 1024) };
     const onGpu = args.text('target') === 'wgsl';
     if (args.text('storage') === 'f16' && !onGpu) throw new UsageError('--storage f16 is for --target wgsl');
+    const html = args.text('html');
+    if (args.flag('run') && (html === undefined || onGpu)) throw new UsageError(html === undefined ? '--run is for --html FILE' : '--run measures WebAssembly: leave out --target wgsl');
+    if (args.text('machine') !== undefined && html === undefined) throw new UsageError('--machine is for --html FILE');
     const built = build(args, io, { quiet: true, bounds: true, webgpu: onGpu, onPass: (name, why, program) => {
       const text = printProgram(program);
       texts.push({ name, why, text, changed: text !== before });
@@ -58,6 +66,7 @@ export const explainCommand: Command = {
       return 0;
     }
     const recurrences = recurrenceReports(built.module.recurrences, built.compilation.builder);
+    if (html !== undefined) return writePage(html, built, args, io, { ...figures, recurrences, representations: texts });
     const e = webgpu ? explainGpu(webgpu, figures) : explain(built.module, figures);
     if (args.flag('json')) io.out(`${JSON.stringify({ ...e, recurrences, stability: built.module.stability.map(stabilityJson), passes: texts.map((t) => ({ name: t.name, changed: t.changed })) })}\n`);
     else {

@@ -1,13 +1,12 @@
 /** `ssmc verify`: every device against the float64 interpreter. */
-import { initialise } from '../interpreter/initialise.js';
 import { interpret } from '../interpreter/interpret.js';
-import type { Fact, Program } from '../ir/program.js';
 import { SsmcError } from '../runtime/index.js';
 import { build } from './build.js';
 import { loadBuilt } from './gpu.js';
 import { halfLimit, roundStored } from './halves.js';
 import { help, json, model, storage, strategy, type Command } from './command.js';
 import { Progress } from './progress.js';
+import { randomInputs, randomWeights } from './random-tensors.js';
 import { normwise, openTensors, runModel, weightDoubles, type Doubles } from './tensors.js';
 
 /** The tolerance of float32: max|y − y64| / max|y64|. */
@@ -36,8 +35,8 @@ export const verifyCommand: Command = {
     const built = build(args, io, { quiet: true, webgpu: wanted.includes('webgpu') || (wanted.length === 0 && 'where-it-fits'), cuda: wanted.length === 0 || wanted.includes('cuda') });
     if (!built) return 1;
     const path = args.text('weights');
-    const weights: ReadonlyMap<string, Doubles> = path === undefined ? rounded(initialise(built.program, seed)) : weightDoubles(openTensors(path, 'weights', io), built.module.manifest);
-    const inputs = randomInputs(built.module.manifest.inputs, factsOfInputs(built.program), batch, steps, seed);
+    const weights: ReadonlyMap<string, Doubles> = path === undefined ? randomWeights(built.program, seed) : weightDoubles(openTensors(path, 'weights', io), built.module.manifest);
+    const inputs = randomInputs(built.module.manifest.inputs, built.program, batch, steps, seed);
     const progress = new Progress(io);
     const reference = interpret(built.program, weights, inputs, { progress: (part) => progress.step('interpreting', part) }).outputs;
     const stored = args.text('storage') === 'f16' ? interpret(built.program, weights, inputs, { stored: roundStored(built.program), progress: (part) => progress.step('interpreting, stored as float16', part) }).outputs : undefined;
@@ -67,34 +66,3 @@ export const verifyCommand: Command = {
     return failed ? 1 : 0;
   },
 };
-/** Weights as a float32 file would hold them: storage is not what is verified. */
-function rounded(weights: ReadonlyMap<string, Doubles>): Map<string, Doubles> {
-  return new Map([...weights].map(([n, t]) => [n, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));
-}
-/** What is assumed of inputs, by the names of their tensors. */
-function factsOfInputs(program: Program): ReadonlyMap<string, Fact> {
-  return new Map(program.inputs.flatMap((port) => {
-    const fact = program.definitions[port.def]?.fact;
-    return fact ? port.tensors.map((t) => [t.name, fact] as const) : [];
-  }));
-}
-/** From any number to one inside the interval: what a fact says of inputs is not to be broken by those made up here. */
-function inside(x: number, { low, high }: Fact): number {
-  if (low === -Infinity) return high - Math.exp(x) / 2;
-  if (high === Infinity) return low + Math.exp(x) / 2;
-  return low + (high - low) * (0.5 + 0.499 * x);
-}
-function randomInputs(
-  specs: readonly { readonly name: string; readonly time: boolean; readonly shape: readonly number[] }[], facts: ReadonlyMap<string, Fact>, batch: number, steps: number, seed: number): Map<string, Doubles> {
-  let state = (seed * 2654435761 + 12345) >>> 0 || 1;
-  const next = (): number => {
-    state ^= state << 13; state >>>= 0; state ^= state >>> 17; state ^= state << 5; state >>>= 0;
-    return state / 2 ** 31 - 1;
-  };
-  return new Map(specs.map((s) => {
-    const shape = [batch, ...(s.time ? [steps] : []), ...s.shape];
-    const fact = facts.get(s.name);
-    const draw = (): number => (fact ? inside(next(), fact) : next());
-    return [s.name, { shape, data: Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => Math.fround(draw())) }];
-  }));
-}
