@@ -4,7 +4,7 @@ import type { Kernel } from '../ir/kernel.js';
 import { printKernel } from '../ir/print-kernel.js';
 import type { Stage } from '../ir/stages.js';
 import type { StabilityReport } from '../passes/stability.js';
-import type { Manifest } from '../runtime/manifest.js';
+import type { BufferSpec, Manifest } from '../runtime/manifest.js';
 import { explain } from './explain.js';
 import { explainGpu, type GpuExplanation } from './gpu.js';
 import type { RecurrenceReport } from './recurrences.js';
@@ -107,9 +107,10 @@ function gpuStages(module: WebgpuModule, { kernels }: GpuExplanation): ReportSta
     };
   });
 }
+const widthOf = (b: BufferSpec): number => ('element' in b && b.element === 'f16' ? 2 : 4);
 /** Activations live from the stage that writes them first to the one that reads them last. */
 function memoryOf(manifest: Manifest, stages: readonly ReportStage[], batch: number, steps: number): MemoryStep[] {
-  const bytes = (kinds: readonly string[]): number => manifest.buffers.reduce((n, b) => (kinds.includes(b.kind) ? n + 4 * ('size' in b ? b.size : b.row * batch) : n), 0);
+  const bytes = (kinds: readonly string[]): number => manifest.buffers.reduce((n, b) => (kinds.includes(b.kind) ? n + widthOf(b) * ('size' in b ? b.size : b.row * batch) : n), 0);
   const constants = bytes(['constant']);
   const states = bytes(['carry']);
   const last = stages.length - 1;
@@ -122,7 +123,7 @@ function memoryOf(manifest: Manifest, stages: readonly ReportStage[], batch: num
     const written = stages.findIndex((s) => s.writes.includes(b.name));
     const read = stages.findLastIndex((s) => s.reads.includes(b.name));
     const rows = b.kind === 'rows' ? steps : b.kind === 'chunks' ? Math.ceil(steps / b.steps) : 1;
-    return [{ from: written < 0 ? 0 : written, to: read < written ? last : read, bytes: 4 * b.row * batch * rows }];
+    return [{ from: written < 0 ? 0 : written, to: read < written ? last : read, bytes: widthOf(b) * b.row * batch * rows }];
   });
   return stages.map((_, k) => ({ constants, states, activations: lives.reduce((n, l) => (l.from <= k && k <= l.to ? n + l.bytes : n), 0) }));
 }
