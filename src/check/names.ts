@@ -18,5 +18,5 @@ function distance(a: string, b: string): number {
   }
   return row[b.length] as number;
 }
-/** CoupledMamba → coupled_mamba. */
-export const snakeCase = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2').toLowerCase();
+/** CoupledMamba → coupled_mamba, S4D → s4d, Mamba2Block → mamba2_block. */
+export const snakeCase = (name: string): string => name.replace(/([a-z])([A-Z])/g, '$1_$2').replace(/([A-Z0-9]+)([A-Z][a-z])/g, '$1_$2').toLowerCase();

@@ -44,6 +44,15 @@ export function s4(w: Weights, name: string, x: Rows, n: number): number[][] {
   return y.map((row) => glu(w, `${name}.output_linear.0`, row));
 }
 
+/** The same discretised by the bilinear rule, by its recurrence. */
+export function s4dBilinear(w: Weights, name: string, x: Rows, n: number): number[][] {
+  const y = byChannel(x, (u, c) => {
+    const A = range(n / 2, (i) => new Complex(-Math.exp(element(w, `${name}.kernel.log_A_real`, c, i)), element(w, `${name}.kernel.A_imag`, c, i)));
+    const { A: T, B: b } = bilinear(diagonal(A), A.map(() => one), Math.exp(element(w, `${name}.kernel.log_dt`, c)));
+    return unroll(T, b, A.map((_, i) => pair(w, `${name}.kernel.C`, c, i).times(2)), u).map((v, t) => gelu(v + element(w, `${name}.D`, c) * at(u, t)));
+  });
+  return y.map((row) => glu(w, `${name}.output_linear.0`, row));
+}
 /** S4D (Gu et al. 2022) by its convolution kernel: K_l = 2 Re sum_n C_n (exp(dt A_n) - 1) / A_n exp(dt A_n l), y = K * u + D u. */
 export function s4d(w: Weights, name: string, x: Rows, n: number, real = false): number[][] {
   const y = byChannel(x, (u, c) => {

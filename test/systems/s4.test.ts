@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { initialise } from '../../src/interpreter/initialise.js';
+import { loadModel } from '../../src/runtime/index.js';
 import { compileText } from '../random/agree.js';
 import { legS, s4, s4Matrix } from './definitions.js';
 import { at, Complex, matrix, solve, type Complex as Number_, type Matrix } from './plain.js';
@@ -25,4 +26,14 @@ it.each([4, 16, 64])('starts from HiPPO-LegS in another basis: the same from B a
       expect(transfer(mine.A, d, e, z).minus(want).abs() / want.abs()).toBeLessThan(1e-10);
     }
   }
+});
+it('takes an even number of states, and says so', () => {
+  const { diagnostics } = compileText(alone('S4', 'S4(x, state = 5)', 2));
+  expect(diagnostics.map((d) => d.text)).toContain('the size of `n` is 2.5: sizes are whole numbers from 1 to 2147483647');
+});
+it('tells of weights of another N', async () => {
+  const [small, large] = [8, 16].map((n) => compileText(alone('S4', `S4(x, state = ${n})`, 2)));
+  if (!small?.program || !large?.module) throw new Error('it does not compile');
+  const weights = Object.fromEntries([...initialise(small.program, 0)].map(([name, t]) => [name, { shape: [...t.shape], data: t.data }]));
+  await expect(loadModel(large.module.manifest, { wasm: large.module.wasm }, { weights })).rejects.toThrow(/`block\.kernel\.A_real`: expected shape \[2, 8\], got \[2, 4\]/);
 });

@@ -1,13 +1,15 @@
 import { expect, it } from 'vitest';
 import { initialise } from '../../src/interpreter/initialise.js';
 import { compileText } from '../random/agree.js';
-import { legS, s4d } from './definitions.js';
+import { legS, s4d, s4dBilinear } from './definitions.js';
 import { at, element } from './plain.js';
 import { alone, checkSystem, single } from './system.js';
 
 for (const init of ['lin', 'inv', 'legs', 'real'] as const) {
   checkSystem({ invariant: true, name: `S4D, ${init}`, text: (n) => alone('S4D', `S4D(x, state = ${n}, init = ${init})`), define: single((w, x, n) => s4d(w, 'block', x, n, init === 'real')) });
 }
+
+checkSystem({ invariant: true, name: 'S4D, bilinear', text: (n) => alone('S4D', `S4D(x, state = ${n}, discretisation = bilinear)`, 2), define: single((w, x, n) => s4dBilinear(w, 'block', x, n)) });
 
 const weights = (init: string, n: number) => {
   const { program } = compileText(alone('S4D', `S4D(x, state = ${n}, init = ${init})`));
