@@ -15,10 +15,10 @@ export function legS(n: number): { A: Matrix; B: Complex[] } {
 }
 
 /** LSSL (Gu et al. 2021): dense A of each channel, bilinear; GELU, linear. */
-export function lssl(w: Weights, name: string, x: Rows, n: number): number[][] {
+export function lssl(w: Weights, name: string, x: Rows, n: number, rule = bilinear): number[][] {
   const y = byChannel(x, (u, c) => {
     const A = matrix(n, (i, k) => new Complex(element(w, `${name}.A`, c, i, k)));
-    const { A: T, B: b } = bilinear(A, range(n, (i) => new Complex(element(w, `${name}.B`, c, i))), Math.exp(element(w, `${name}.log_dt`, c)));
+    const { A: T, B: b } = rule(A, range(n, (i) => new Complex(element(w, `${name}.B`, c, i))), Math.exp(element(w, `${name}.log_dt`, c)));
     const read = unroll(T, b, range(n, (i) => new Complex(element(w, `${name}.C`, c, i))), u);
     return read.map((v, t) => gelu(v + element(w, `${name}.D`, c) * at(u, t)));
   });

@@ -128,3 +128,32 @@ export function unroll(a: Matrix, b: readonly Complex[], c: readonly Complex[], 
     return y;
   });
 }
+/** Zero-order hold: exp(dt A) and A^-1 (exp(dt A) - 1) B, by Taylor's series of both for dt / 2^s, then s times twice the step: T² and T b + b. */
+export function zeroOrderHold(a: Matrix, b: readonly Complex[], dt: number): { A: Matrix; B: Complex[] } {
+  const n = a.length;
+  const squarings = 12;
+  const times = (x: Matrix, y: Matrix): Matrix => matrix(n, (i, j) => {
+    let [re, im] = [0, 0];
+    for (let k = 0; k < n; k++) {
+      const [p, q] = [at(at(x, i), k), at(at(y, k), j)];
+      re += p.re * q.re - p.im * q.im;
+      im += p.re * q.im + p.im * q.re;
+    }
+    return new Complex(re, im);
+  });
+  const small = a.map((row) => row.map((z) => z.times(dt / 2 ** squarings)));
+  let T = matrix(n, (i, j) => new Complex(i === j ? 1 : 0));
+  let power = T;
+  let drive: Complex[] = range(n, () => new Complex(0));
+  for (let k = 1; k <= 12; k++) {
+    // power is X^(k-1) / (k-1)!: over k and times dt it is a term of the integral of exp.
+    drive = apply(power, b).map((z, i) => at(drive, i).plus(z.times(dt / 2 ** squarings / k)));
+    power = times(power, small).map((row) => row.map((z) => z.times(1 / k)));
+    T = matrix(n, (i, j) => at(at(T, i), j).plus(at(at(power, i), j)));
+  }
+  for (let k = 0; k < squarings; k++) {
+    drive = apply(T, drive).map((z, i) => z.plus(at(drive, i)));
+    T = times(T, T);
+  }
+  return { A: T, B: drive };
+}
