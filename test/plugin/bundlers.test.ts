@@ -51,6 +51,16 @@ describe('a build for Node', () => {
   });
 });
 
+it("a test of a user's imports a spec in vitest, by the same configuration", () => {
+  const p = new Project({
+    'vite.config.js': 'import { ssmc } from "ssmc/vite"; export default { plugins: [ssmc()] };',
+    'twice.ssm': 'model Twice {\n  axis c = 2\n  input x[t, c]\n  output y[t, c] = 2 * x[t, c]\n}\n',
+    'twice.test.js': 'import { expect, it } from "vitest"; import { Twice } from "./twice.ssm";\nit("doubles", async () => { const m = await Twice.load({ device: "wasm" }); expect([...(await m.run({ x: Float32Array.of(1, 2) })).y.data]).toEqual([2, 4]); });',
+  }, [...packages, 'vitest']);
+  expect(p.node('import { startVitest } from "vitest/node"; const v = await startVitest("test", [], { watch: false }); console.log("failed", v.state.getCountOfFailedTests()); await v.close();').out).toMatch(/1 passed[\s\S]*failed 0\n$/);
+  p.remove();
+});
+
 describe.skipIf(noBrowser !== undefined)('a page', () => {
   let browser: Browser;
   beforeAll(async () => { browser = await launch(); });
