@@ -26,7 +26,7 @@ function stageText(s: StageReport): string[] {
 export function gpuText(e: GpuExplanation): string {
   const tiles = e.slices.flatMap((s) => s.tiles);
   const lines = [
-    `${e.model}: ${e.stages} stages in ${e.kernels.length} kernels, ${e.pipelines} pipelines; ${e.wgslBytes} bytes of WGSL`,
+    `${e.model}: ${e.stages} stages in ${e.kernels.length} kernels, ${e.pipelines} pipelines; ${e.source.bytes} bytes of ${e.source.language}`,
     `figures for batch ${e.batch}, length ${e.length}: ${plural(e.slices.length, 'slice')} of the batch, ${plural(tiles.length, 'tile')} of up to ${Math.max(...tiles)} steps (longer once the device is known to be faster)`,
     `memory     ${size(e.memory.rows)} activations, ${size(e.memory.carry)} states and past, ${size(e.memory.constants)} constants; the host writes and reads ${size(e.host.run)} a run, ${size(e.host.push)} a push`,
     '',

@@ -18,8 +18,8 @@ export const explainCommand: Command = {
   help: 'Shows the stages, what each moves and computes, how each recurrence is run and why, and what is proved about stability.',
   options: {
     after: { type: 'string', multiple: true, value: 'PASS', help: 'print the program after this pass (`check` is before the first)' },
-    target: { type: 'string', value: 'NAME', help: 'wasm (default), or wgsl: dispatches, bytes and barriers of each kernel on WebGPU', choices: ['wasm', 'wgsl'] },
-    kernels: { type: 'boolean', help: 'print the kernels; with --target wgsl also their WGSL' },
+    target: { type: 'string', value: 'NAME', help: 'wasm (default), or wgsl or cuda: dispatches, bytes and barriers of each kernel on WebGPU or CUDA', choices: ['wasm', 'wgsl', 'cuda'] },
+    kernels: { type: 'boolean', help: 'print the kernels; with --target wgsl or cuda also their source' },
     html: { type: 'string', value: 'FILE', help: 'write a page that shows all of it, with the source beside what each pass made of it' },
     run: { type: 'boolean', help: 'with --html: also run the model on WebAssembly here, and show how long each stage takes' },
     machine: { type: 'string', value: 'NAME', help: `whose roofline the page shows: ${machines.map((m) => m.name).join(', ')} (default: core, with --target wgsl laptop)`, choices: machines.map((m) => m.name) },
@@ -32,19 +32,22 @@ export const explainCommand: Command = {
     const texts: { name: string; why: string; text: string; changed: boolean }[] = [];
     let before = '';
     const figures = { batch: args.count('batch', 1), length: args.count('length', 1024) };
-    const onGpu = args.text('target') === 'wgsl';
+    const target = args.text('target');
+    const onGpu = target === 'wgsl';
     if (args.text('storage') === 'f16' && !onGpu) throw new UsageError('--storage f16 is for --target wgsl');
     const html = args.text('html');
+    if (html !== undefined && target === 'cuda') throw new UsageError('--html shows WebAssembly or WebGPU: leave out --target cuda');
     if (args.flag('run') && (html === undefined || onGpu)) throw new UsageError(html === undefined ? '--run is for --html FILE' : '--run measures WebAssembly: leave out --target wgsl');
     if (args.text('machine') !== undefined && html === undefined) throw new UsageError('--machine is for --html FILE');
-    const built = build(args, io, { quiet: true, bounds: true, webgpu: onGpu, onPass: (name, why, program) => {
+    const built = build(args, io, { quiet: true, bounds: true, webgpu: onGpu, cuda: target === 'cuda', onPass: (name, why, program) => {
       const text = printProgram(program);
       texts.push({ name, why, text, changed: text !== before });
       before = text;
     } });
     if (!built) return 1;
-    const { webgpu } = built.module;
-    const { graph, kernels: emitted } = webgpu ?? built.module;
+    const { webgpu, cuda } = built.module;
+    const gpu = webgpu ?? cuda;
+    const { graph, kernels: emitted } = gpu ?? built.module;
     const bare = { ...graph, stages: graph.stages.map(({ strategy: _, ...s }) => s) };
     const add = (name: string, why: string, text: string): void => { texts.push({ name, why, text, changed: true }); };
     add('fuse', 'stages: what is computed together, in one pass over memory', printStages(bare));
@@ -55,19 +58,19 @@ export const explainCommand: Command = {
       return found;
     });
     const kernels = args.flag('kernels') ? emitted.map(printKernel) : [];
-    const code = args.flag('kernels') && webgpu ? { wgsl: webgpu.wgsl } : {};
+    const code = args.flag('kernels') ? (webgpu?.wgsl ?? cuda?.source) : undefined;
     if (wanted.length > 0 || args.flag('kernels')) {
-      if (args.flag('json')) io.out(`${JSON.stringify({ passes: shown, kernels, ...code })}\n`);
+      if (args.flag('json')) io.out(`${JSON.stringify({ passes: shown, kernels, ...(webgpu && code !== undefined ? { wgsl: code } : cuda && code !== undefined ? { cuda: code } : {}) })}\n`);
       else {
         for (const p of shown) io.out(`after ${p.name}: ${p.why}\n${p.changed ? p.text : 'unchanged\n'}\n`);
         for (const k of kernels) io.out(`${k}\n`);
-        if (code.wgsl !== undefined) io.out(code.wgsl);
+        if (code !== undefined) io.out(code);
       }
       return 0;
     }
     const recurrences = recurrenceReports(built.module.recurrences, built.compilation.builder);
     if (html !== undefined) return writePage(html, built, args, io, { ...figures, recurrences, representations: texts });
-    const e = webgpu ? explainGpu(webgpu, figures) : explain(built.module, figures);
+    const e = gpu ? explainGpu(gpu, figures) : explain(built.module, figures);
     if (args.flag('json')) io.out(`${JSON.stringify({ ...e, recurrences, stability: built.module.stability.map(stabilityJson), passes: texts.map((t) => ({ name: t.name, changed: t.changed })) })}\n`);
     else {
       io.out('slices' in e ? gpuText(e) : explanationText(e));

@@ -28,9 +28,12 @@ const exponentials: Readonly<Record<string, number>> = {
   exp: 1, exp2: 1, expm1: 1, exp2m1: 1, exp2_decay: 1, exp2m1_decay: 1, log: 1, log1p: 1, sin: 1, cos: 1, tanh: 1, sigmoid: 1, silu: 1, softplus: 2, gelu: 1,
 };
 
-export function countKernel(kernel: Kernel, sizes: Sizes, lanes: number): Counts {
+/** Barriers of a sum over a group's threads: before the first halving, after each, and before the memory is used again. */
+const halving = (threads: number): number => 2 + Math.log2(threads);
+
+export function countKernel(kernel: Kernel, sizes: Sizes, lanes: number, sumBarriers: (threads: number) => number = halving): Counts {
   const perStatement = kernel.grid || kernel.precision === 'f64' ? 1 : lanes;
-  return new Counter(kernel, sizes, perStatement).run();
+  return new Counter(kernel, sizes, perStatement, sumBarriers).run();
 }
 
 class Tally implements Counts {
@@ -59,11 +62,13 @@ class Counter {
   readonly #kernel: Kernel;
   readonly #lanes: number;
   readonly #sizes: Sizes;
+  readonly #sumBarriers: (threads: number) => number;
   /** Of a thread or a group: every thread stores there for itself. */
   readonly #memories: ReadonlySet<string>;
   #tally = new Tally();
 
-  constructor(kernel: Kernel, sizes: Sizes, lanes: number) {
+  constructor(kernel: Kernel, sizes: Sizes, lanes: number, sumBarriers: (threads: number) => number) {
+    this.#sumBarriers = sumBarriers;
     this.#kernel = kernel;
     this.#lanes = lanes;
     this.#sizes = sizes;
@@ -175,9 +180,8 @@ class Counter {
         break;
       case 'reduce-lanes': {
         this.#value(v.arg, times);
-        // Before the first halving, after each, and before the memory is used again.
         const together = this.#kernel.grid?.lanes ?? 1;
-        if (together === this.#kernel.grid?.threads && together > 1) tally.barriers += (times / together) * (2 + Math.log2(together));
+        if (together === this.#kernel.grid?.threads && together > 1) tally.barriers += (times / together) * this.#sumBarriers(together);
         break;
       }
       case 'lane-of': this.#value(v.arg, times); break;

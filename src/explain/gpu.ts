@@ -4,7 +4,7 @@
  * `moved` counts each element of a buffer that a launch reads or writes once: no kernel of this stage can move less. `asked` counts what all
  * its threads load and store, before any cache and before loads of one element by neighbouring threads become one.
  */
-import type { WebgpuModule } from '../compile.js';
+import type { CudaModule, GpuModule, WebgpuModule } from '../compile.js';
 import type { Kernel } from '../ir/kernel.js';
 import type { Phase, Stage } from '../ir/stages.js';
 import { arenaBytes, arrangement, groupsOf, widthOf } from '../runtime/gpu/arrangement.js';
@@ -54,7 +54,7 @@ export interface GpuExplanation {
   readonly slices: readonly { readonly rows: number; readonly tiles: readonly number[] }[];
   readonly stages: number;
   readonly pipelines: number;
-  readonly wgslBytes: number;
+  readonly source: { readonly language: string; readonly bytes: number };
   readonly memory: { readonly rows: number; readonly carry: number; readonly constants: number };
   /** Bytes that the host writes and reads in a run, and in a push with its copy of the state. */
   readonly host: { readonly run: number; readonly push: number };
@@ -67,13 +67,24 @@ export interface GpuExplanation {
 }
 
 const NOTHING: Cost = { dispatches: 0, moved: 0, asked: 0, shared: 0, barriers: 0, arithmetic: 0, exponentials: 0 };
-/** Bytes of one binding: every adapter grants them. */
-const MOST_BYTES = 128 * 2 ** 20;
+/** How a device is launched on: bytes of one binding that each grants, groups in a row of a dispatch, and what sums over a group's threads keep in its memory. */
+interface Device {
+  readonly language: string;
+  readonly mostBytes: number;
+  readonly fold: number;
+  readonly sumBytes: (lanes: number) => number;
+  readonly sumBarriers?: (lanes: number) => number;
+}
+const webgpu: Device = { language: 'WGSL', mostBytes: 128 * 2 ** 20, fold: FOLD, sumBytes: (lanes) => (lanes > 1 ? 4 * lanes : 0) };
+/** An index reaches so many elements; threads of a warp exchange registers. */
+const cuda: Device = { language: 'CUDA C++', mostBytes: 4 * (2 ** 31 - 2 ** 16), fold: 2 ** 31 - 1, sumBytes: (lanes) => (lanes > 32 ? lanes / 8 : 0), sumBarriers: () => 2 };
 
-export function explainGpu(module: WebgpuModule, sizes: { readonly batch: number; readonly length: number }): GpuExplanation {
+export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly batch: number; readonly length: number }): GpuExplanation {
   const { manifest, schedule, graph } = module;
   const plan = manifest.gpu as GpuPlan;
-  const { rows, capacity } = slicesThatFit({ manifest, plan }, MOST_BYTES, FIRST_WORK, sizes.batch, sizes.length);
+  const device = 'wgsl' in module ? webgpu : cuda;
+  const source = 'wgsl' in module ? module.wgsl : module.source;
+  const { rows, capacity } = slicesThatFit({ manifest, plan }, device.mostBytes, FIRST_WORK, sizes.batch, sizes.length);
   const slices = Array.from({ length: Math.ceil(sizes.batch / rows) }, (_, k) => {
     const count = Math.min(rows, sizes.batch - k * rows);
     const tiles: number[] = [];
@@ -82,7 +93,7 @@ export function explainGpu(module: WebgpuModule, sizes: { readonly batch: number
   });
   const stageOf = new Map([...schedule.kernelsOf].flatMap(([stage, kernels]) => kernels.map((k) => [k.name, stage] as const)));
   const byName = new Map(module.kernels.map((k) => [k.name, k]));
-  const count = memoised((kernel, batch, steps) => costOf(kernel, module, batch, steps));
+  const count = memoised((kernel, batch, steps) => costOf(kernel, module, device, batch, steps));
   const kernels = (['begin', 'step', 'finish'] as const).flatMap((phase) => manifest[phase].flatMap((l): KernelReport[] => {
     const kernel = l.kind === 'kernel' ? byName.get(l.entry) : undefined;
     if (!kernel?.grid) return [];
@@ -92,7 +103,7 @@ export function explainGpu(module: WebgpuModule, sizes: { readonly batch: number
     return [{
       name: kernel.name, entry: plan.entries[kernel.name]?.entry ?? kernel.name, phase,
       ...(stage ? { stage: stage.name, anchor: stage.anchor, domain: domainText(stage), ...(stage.strategy ? { strategy: stage.strategy.name, why: stage.strategy.why } : {}) } : {}),
-      grid: dispatchOf(kernel, first.rows, first.tiles[0] as number), workgroup: kernel.grid.threads, workgroupMemory: groupBytes(kernel),
+      grid: dispatchOf(kernel, device, first.rows, first.tiles[0] as number), workgroup: kernel.grid.threads, workgroupMemory: groupBytes(kernel, device),
       run: sum(run), push: phase === 'begin' ? NOTHING : count(kernel, sizes.batch, 1),
     }];
   }));
@@ -100,7 +111,7 @@ export function explainGpu(module: WebgpuModule, sizes: { readonly batch: number
   const bytes = (kinds: readonly GpuPlan['arenas'][number][]): number => plan.arenas.reduce((n, a, k) => n + (kinds.includes(a) ? arenaBytes(arranged, k) * (a === 'past' ? 2 : 1) : 0), 0);
   return {
     model: manifest.model, ...sizes, slices, stages: graph.stages.filter((s) => s.phase !== 'load').length,
-    pipelines: new Set(kernels.map((k) => k.entry)).size, wgslBytes: new TextEncoder().encode(module.wgsl).length,
+    pipelines: new Set(kernels.map((k) => k.entry)).size, source: { language: device.language, bytes: new TextEncoder().encode(source).length },
     memory: { rows: bytes(['rows']), carry: bytes(['carry', 'past']), constants: bytes(['constants']) },
     host: { run: hostBytes(module, sizes.batch, sizes.length, false), push: hostBytes(module, sizes.batch, 1, true) },
     kernels, storage: schedule.storage, run: sum(kernels.map((k) => k.run)), ...(manifest.notStreamable === undefined ? { push: sum(kernels.map((k) => k.push)) } : {}),
@@ -122,9 +133,9 @@ function memoised(count: (kernel: Kernel, batch: number, steps: number) => Cost)
   };
 }
 
-function costOf(kernel: Kernel, { schedule }: WebgpuModule, batch: number, steps: number): Cost {
+function costOf(kernel: Kernel, { schedule }: GpuModule, { sumBarriers }: Device, batch: number, steps: number): Cost {
   if (groups(kernel, batch, steps) === 0) return NOTHING;
-  const counts = countKernel(kernel, { batch, steps }, 1);
+  const counts = countKernel(kernel, { batch, steps }, 1, sumBarriers);
   const specs = new Map(schedule.buffers.map((b) => [b.name, b]));
   const spaces = new Map((kernel.memories ?? []).map((m) => [m.name, m.space]));
   const inSpace = (space: 'thread' | 'group' | undefined): number =>
@@ -144,16 +155,15 @@ function elementsOf(b: BufferSpec, batch: number, steps: number): number {
   }
 }
 const groups = ({ grid }: Kernel, batch: number, steps: number): number => groupsOf(grid ? { grid: { ...grid.groups, batches: grid.batches } } : {}, batch, steps);
-function dispatchOf(kernel: Kernel, batch: number, steps: number): KernelReport['grid'] {
+function dispatchOf(kernel: Kernel, { fold }: Device, batch: number, steps: number): KernelReport['grid'] {
   const all = groups(kernel, batch, steps);
-  return [Math.min(all, FOLD), Math.ceil(all / FOLD), kernel.grid?.batches === 'B' ? batch : 1];
+  return [Math.min(all, fold), Math.ceil(all / fold), kernel.grid?.batches === 'B' ? batch : 1];
 }
-/** A reduction over a group's threads has memory of its own (targets/wgsl/reductions.ts). */
-function groupBytes(kernel: Kernel): number {
+function groupBytes(kernel: Kernel, { sumBytes }: Device): number {
   const lanes = kernel.grid?.lanes ?? 1;
-  return (kernel.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + (lanes > 1 ? 4 * lanes : 0);
+  return (kernel.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + sumBytes(lanes);
 }
-function hostBytes({ manifest }: WebgpuModule, batch: number, steps: number, state: boolean): number {
+function hostBytes({ manifest }: GpuModule, batch: number, steps: number, state: boolean): number {
   const of = (tensors: typeof manifest.inputs): number => [...new Set(tensors.map((t) => t.place.buffer))].reduce((n, id) => n + widthOf(manifest.buffers[id]) * elementsOf(manifest.buffers[id] as BufferSpec, batch, steps), 0);
   const kept = manifest.buffers.reduce((n, b) => n + (b.kind === 'carry' ? widthOf(b) * b.row * batch : 0), 0);
   return of(manifest.inputs) + of(manifest.outputs) + (state ? kept : 0);

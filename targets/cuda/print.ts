@@ -63,6 +63,8 @@ class Entry {
       ...(batches === 'B' && uses('bid') ? ['  const int bid = blockIdx.y;'] : []),
       ...(uses('lid') ? ['  const int lid = threadIdx.x;'] : []),
       ...(uses('lane') ? [`  const int lane = threadIdx.x % 32 / ${32 / this.#lanes};`] : []),
+      // Loads of neighbours become one where the compiler knows that they lie so.
+      ...k.parameters.flatMap((p) => (p.kind === 'buffer' && p.element === 'f32' ? [`  ${this.#names.get(p.name)} = (${p.access === 'read' ? 'const ' : ''}float*)__builtin_assume_aligned(${this.#names.get(p.name)}, 16);`] : [])),
       ...[...this.#memories.values()].map((m) => `  ${m.space === 'group' ? '__shared__ __align__(16) ' : ''}float ${this.#names.get(m.name)}[${m.size}];`),
       ...body,
       '}',

@@ -34,14 +34,21 @@ function list(k: Kernel, stmts: readonly Stmt[], outer: Env, traffic: Traffic): 
       case 'let': case 'var': case 'set': value(k, s.value, l, traffic); break;
       case 'store': {
         value(k, s.value, l, traffic);
-        const together = (k.grid?.lanes ?? 1) > 1;
-        if (!together || s.lanes === 'vector' || (s.lanes === 'one' ? l === 0 : l < int(s.lanes.count, env))) add(traffic.stores, s.buffer);
+        const { lanes = 1, threads = 1 } = k.grid ?? {};
+        const lane = lanes === threads ? l : Math.floor((l % 32) / (32 / lanes));
+        if (lanes === 1 || k.memories?.some((m) => m.name === s.buffer) || s.lanes === 'vector' || (s.lanes === 'one' ? lane === 0 : lane < int(s.lanes.count, env))) add(traffic.stores, s.buffer);
         break;
       }
       case 'if': list(k, holds(s.cond, env) ? s.then : s.else, env, traffic); break;
       // One thread speaks for its group.
       case 'barrier': if (l === 0) traffic.barriers++; break;
-      case 'comment': break;
+      case 'copy':
+        for (let n = 0; n < s.width; n++) {
+          add(traffic.loads, s.buffer);
+          add(traffic.stores, s.memory);
+        }
+        break;
+      case 'commit': case 'await': case 'comment': break;
     }
   }
 }
@@ -52,6 +59,7 @@ function value(k: Kernel, v: Value, l: number, traffic: Traffic): void {
     case 'unary': case 'lane-of': go(v.arg); break;
     case 'reduce-lanes': {
       go(v.arg);
+      if (k.grid?.lanes !== k.grid?.threads) break;
       // As targets/wgsl/reductions.ts prints it: after the first store, after every halving, and at the end.
       if (l === 0) for (let n = k.grid?.lanes ?? 1; n >= 1; n /= 2) traffic.barriers++;
       if (l === 0) traffic.barriers++;

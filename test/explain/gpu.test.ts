@@ -67,8 +67,8 @@ describe('counts of threads at once', () => {
   it.each([...Array(40).keys()])('are those of every thread: random program %i', (seed) => {
     const { text } = randomSpec(seed);
     for (const strategy of ['serial', 'chunked'] as const) {
-      const { module } = compileText(text, strategy, true);
-      for (const kernel of module?.webgpu?.kernels ?? []) {
+      const kernels = [compileText(text, strategy, true).module?.webgpu?.kernels ?? [], compileText(text, strategy, { cuda: true }).module?.cuda?.kernels ?? []];
+      for (const kernel of kernels.flat()) {
         if (!kernel.grid) continue;
         for (const sizes of [{ batch: 1, steps: 1 }, { batch: 2, steps: 7 }, { batch: 1, steps: 130 }]) {
           const { loads, stores, barriers } = countKernel(kernel, sizes, 1);

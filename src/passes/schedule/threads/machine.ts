@@ -10,6 +10,8 @@ export interface Threads {
   readonly toFill: number;
   /** Neighbouring threads that can hand each other registers; 1: none. */
   readonly exchange: number;
+  /** One load brings four numbers that lie side by side at a multiple of four. */
+  readonly wide: boolean;
   /** A group's memory can be filled while its threads compute. */
   readonly copies: boolean;
   /** Copies of a loop's body that are worth their compile time. */

@@ -28,6 +28,8 @@ export interface Tiling {
   readonly each: { readonly rows: number; readonly columns: number };
   /** Members of the reduced axis in a slab. */
   readonly depth: number;
+  /** Columns of a thread lie side by side, and rows of a slab at multiples of four, for loads of four numbers. */
+  readonly wide: boolean;
 }
 /** Σ over k of an expression of what depends on the row, on the column, or on neither. */
 interface Sum {
@@ -69,12 +71,15 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   // Small groups: many of them fit a core, and a barrier waits for few.
   const threads = { rows: 8, columns: 8 };
   const each = { rows: Math.max(1, Math.min(ROWS, Math.floor(REGISTERS / COLUMNS / sums.length))), columns: COLUMNS };
-  const perMember = sums.reduce((n, s) => n + s.rowLeaves.length * (threads.rows * each.rows + 1) + s.columnLeaves.length * threads.columns * COLUMNS, 0);
+  const perMember = sums.reduce((n, s) => n + s.rowLeaves.length * (threads.rows * each.rows + padOf(machine.wide)) + s.columnLeaves.length * threads.columns * COLUMNS, 0);
   const bytes = (d: number): number => 4 * d * perMember;
   const depth = [16, 8].find((d) => bytes(d) <= machine.sharedWorth) ?? (bytes(4) <= machine.shared ? 4 : undefined);
   if (depth === undefined) return undefined;
-  return { lane, outer: order.filter((i) => i !== lane), size, sums, threads, each, depth };
+  return { lane, outer: order.filter((i) => i !== lane), size, sums, threads, each, depth, wide: machine.wide };
 }
+
+/** Beside a row of a slab: what is written down a column goes to different banks of the memory. */
+const padOf = (wide: boolean): number => (wide ? 4 : 1);
 
 /** The largest parts of a sum's body that depend on the row alone, and on the column alone. */
 function leaves(e: ExprOf<'reduce'>, lane: Index, items: ReadonlyMap<DefinitionId, Item>, layout: Layout): Sum | undefined {
@@ -146,6 +151,9 @@ class Tile {
   #at(base: Env, row: Int): Env {
     return [...base.places].reduce<Env>((e, [i, p]) => this.#c.envs.bind(e, i, p), this.#c.envs.root(row));
   }
+  get #rowStride(): number {
+    return this.#tileRows + padOf(this.#t.wide);
+  }
   #row(i: number): Int {
     return iadd(this.#row0, imul(this.#ly, this.#t.each.rows), int(i));
   }
@@ -153,9 +161,10 @@ class Tile {
     return iadd(this.#column0, this.#columnIn(j));
   }
 
-  /** Columns of a thread lie apart, so that neighbours read neighbours; in pairs where they are stored so. */
+  /** Columns of a thread lie apart, so that neighbours read neighbours; in pairs where they are stored so, side by side where they are read so. */
   #columnIn(j: number): Int {
     const { columns } = this.#t.threads;
+    if (this.#t.wide) return iadd(imul(this.#lx, this.#t.each.columns), int(j));
     if (!this.#c.stores) return iadd(this.#lx, int(j * columns));
     return iadd(imul(this.#lx, 2), int(2 * columns * Math.floor(j / 2) + (j % 2)));
   }
@@ -165,7 +174,7 @@ class Tile {
     const { writer: w, access } = this.#c;
     const { sums, each, size, depth } = this.#t;
     const accumulators = sums.map(() => Array.from({ length: each.rows }, () => Array.from({ length: each.columns }, () => w.variable('acc', num(0)))));
-    const rowMemory = new Map(sums.flatMap((s) => s.rowLeaves).map((leaf) => [leaf, access.memory('$rows', depth * (this.#tileRows + 1), 'group')]));
+    const rowMemory = new Map(sums.flatMap((s) => s.rowLeaves).map((leaf) => [leaf, access.memory('$rows', depth * this.#rowStride, 'group')]));
     const columnMemory = new Map(sums.flatMap((s) => s.columnLeaves).map((leaf) => [leaf, access.memory('$columns', depth * this.#tileColumns, 'group')]));
     w.loop('k', int(0), int(size), depth, {}, (k0) => {
       w.barrier();
@@ -174,7 +183,7 @@ class Tile {
       w.barrier();
       w.loop('kk', int(0), size % depth === 0 ? int(depth) : imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
         const load = (memory: string, at: Int): Value => w.let({ kind: 'load', buffer: memory, at, access: 'uniform' });
-        const rowValue = (leaf: Expr, i: number): Value => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#tileRows + 1), imul(this.#ly, each.rows), int(i)));
+        const rowValue = (leaf: Expr, i: number): Value => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#rowStride), imul(this.#ly, each.rows), int(i)));
         const columnValue = (leaf: Expr, j: number): Value => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#columnIn(j)));
         for (let i = 0; i < each.rows; i++) for (let j = 0; j < each.columns; j++) sums.forEach((s, q) => {
           const name = accumulators[q]?.[i]?.[j] as string;
@@ -214,7 +223,7 @@ class Tile {
       const split = along === 'row' ? divide(q, depth) : divide(q, tile);
       const kk = w.int('kk', along === 'row' ? split.rest : split.quotient);
       const place = w.int('at', along === 'row' ? split.quotient : split.rest);
-      const to = along === 'row' ? iadd(imul(kk, tile + 1), place) : iadd(imul(kk, tile), place);
+      const to = along === 'row' ? iadd(imul(kk, this.#rowStride), place) : iadd(imul(kk, tile), place);
       const where = along === 'row' ? imin(iadd(this.#row0, place), iadd(rows, int(-1))) : imin(iadd(this.#column0, place), int(lane.axis.size - 1));
       const row = along === 'row' ? w.int('from', where) : int(0);
       const k = iadd(k0, kk);
