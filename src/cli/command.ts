@@ -85,5 +85,5 @@ export const weights: Option = { type: 'string', value: 'FILE', help: 'safetenso
 export const help: Option = { type: 'boolean', short: 'h', help: 'this text' };
 export const model: Option = { type: 'string', value: 'NAME', help: 'which model, where the file has several' };
 export const strategy: Option = { type: 'string', value: 'NAME', help: 'auto (default), serial, chunked, convolution or step', choices: ['auto', 'serial', 'chunked', 'convolution', 'step'] };
-export const storage: Option = { type: 'string', value: 'TYPE', help: 'what kernels for WebGPU store activations and constants as: f32 (default) or f16', choices: ['f32', 'f16'] };
+export const storage: Option = { type: 'string', value: 'TYPE', help: 'what kernels for WebGPU and CUDA store activations and constants as: f32 (default) or f16', choices: ['f32', 'f16'] };
 export const deny: Option = { type: 'string', value: 'unstable', help: 'make a recurrence that may grow an error', choices: ['unstable'] };

@@ -32,7 +32,7 @@ export const compileCommand: Command = {
 
 function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): number {
   const targets = args.texts('target');
-  if (args.text('storage') === 'f16' && targets.length > 0 && !targets.includes('wgsl')) throw new UsageError('--storage f16 is for --target wgsl');
+  if (args.text('storage') === 'f16' && targets.length > 0 && !targets.includes('wgsl') && !targets.includes('cuda')) throw new UsageError('--storage f16 is for --target wgsl or cuda');
   const webgpu = targets.length === 0 ? 'where-it-fits' : targets.includes('wgsl');
   const cuda = targets.includes('cuda');
   const architectures = args.texts('arch');

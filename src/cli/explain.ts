@@ -34,7 +34,7 @@ export const explainCommand: Command = {
     const figures = { batch: args.count('batch', 1), length: args.count('length', 1024) };
     const target = args.text('target');
     const onGpu = target === 'wgsl';
-    if (args.text('storage') === 'f16' && !onGpu) throw new UsageError('--storage f16 is for --target wgsl');
+    if (args.text('storage') === 'f16' && target !== 'wgsl' && target !== 'cuda') throw new UsageError('--storage f16 is for --target wgsl or cuda');
     const html = args.text('html');
     if (html !== undefined && target === 'cuda') throw new UsageError('--html shows WebAssembly or WebGPU: leave out --target cuda');
     if (args.flag('run') && (html === undefined || onGpu)) throw new UsageError(html === undefined ? '--run is for --html FILE' : '--run measures WebAssembly: leave out --target wgsl');

@@ -15,6 +15,17 @@ __device__ __forceinline__ float ssm_min(float a, float b) {
   asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
   return y;
 }
+// float16 by its bits: to float32, and from it to the nearest, ties to even, past the range to infinity.
+__device__ __forceinline__ float ssm_float(unsigned short bits) {
+  float y;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(bits));
+  return y;
+}
+__device__ __forceinline__ unsigned short ssm_half(float x) {
+  unsigned short bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+}
 // Elements of memory to the block's, while the thread goes on: one, or four at an address that they divide.
 __device__ __forceinline__ void ssm_copy_1(float* to, const float* from) {
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" : : "r"((unsigned)__cvta_generic_to_shared(to)), "l"(__cvta_generic_to_global(from)) : "memory");

@@ -27,6 +27,8 @@ class Entry {
   readonly #names = new Map<string, string>();
   readonly #memories: ReadonlyMap<string, LocalMemory>;
   readonly #lanes: number;
+  /** Buffers that hold float16: their bits are what the source sees. */
+  readonly #halves: ReadonlySet<string>;
   /** Registers that hold masks. */
   readonly #masks = new Set<string>();
 
@@ -34,6 +36,7 @@ class Entry {
     this.#kernel = kernel;
     this.#lanes = kernel.grid?.lanes ?? 1;
     this.#memories = new Map((kernel.memories ?? []).map((m) => [m.name, m]));
+    this.#halves = new Set(kernel.parameters.flatMap((p) => (p.kind === 'buffer' && p.element === 'f16' ? [p.name] : [])));
     const taken = new Set<string>(['gid', 'bid', 'lid', 'lane']);
     visitStmts(kernel.body, (s) => { if ('name' in s) taken.add(local(s.name)); });
     const own = (name: string, wanted: string): void => {
@@ -54,11 +57,11 @@ class Entry {
     const parameters = k.parameters.map((p) => {
       const name = this.#names.get(p.name);
       if (p.kind === 'scalar') return `int ${name}`;
-      return `${p.access === 'read' ? 'const ' : ''}${p.element === 'i32' ? 'int' : 'float'}* __restrict__ ${name}`;
+      return `${p.access === 'read' ? 'const ' : ''}${p.element === 'i32' ? 'int' : p.element === 'f16' ? 'unsigned short' : 'float'}* __restrict__ ${name}`;
     });
     const uses = (name: string): boolean => body.some((line) => new RegExp(`\\b${name}\\b`).test(line));
     const text = [
-      `extern "C" __global__ void __launch_bounds__(${threads}) ${ENTRY}(${parameters.join(', ')}) {`,
+      `extern "C" __global__ void __launch_bounds__(${threads}, 1) ${ENTRY}(${parameters.join(', ')}) {`,
       ...(uses('gid') ? ['  const int gid = blockIdx.x;'] : []),
       ...(batches === 'B' && uses('bid') ? ['  const int bid = blockIdx.y;'] : []),
       ...(uses('lid') ? ['  const int lid = threadIdx.x;'] : []),
@@ -109,7 +112,8 @@ class Entry {
     }
   }
   #store(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
-    const value = bare(this.#value(s.value));
+    if (s.second) throw new Error(`${this.#kernel.name}: elements of ${s.buffer} are written one at a time`);
+    const value = this.#halves.has(s.buffer) ? `ssm_half(${bare(this.#value(s.value))})` : bare(this.#value(s.value));
     const lane = this.#laneName;
     if (this.#lanes === 1 || this.#memories.has(s.buffer)) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
     if (s.lanes === 'one') return [`${pad}if (${lane} == 0) ${this.#element(s.buffer, s.at)} = ${value};`];
@@ -149,11 +153,8 @@ class Entry {
       case 'number': return float(v.value);
       case 'reg': return local(v.name);
       case 'load': {
-        if (v.access === 'uniform' || this.#lanes === 1) return this.#element(v.buffer, v.at);
-        const lane = this.#laneName;
-        if (v.access === 'vector') return this.#element(v.buffer, v.at, lane);
-        const { stride, last } = v.access;
-        return this.#element(v.buffer, v.at, `${this.#int(stride)} * ${last.kind === 'int' && last.value >= this.#lanes - 1 ? lane : `min(${lane}, ${this.#int(last)})`}`);
+        if (this.#halves.has(v.buffer)) return `ssm_float(${this.#load(v)})`;
+        return this.#load(v);
       }
       case 'unary': return this.#unary(v);
       case 'binary': return this.#binary(v);
@@ -175,6 +176,13 @@ class Entry {
       }
       case 'lane-of': throw new Error('lane-of has no CUDA form');
     }
+  }
+  #load(v: Extract<Value, { kind: 'load' }>): string {
+    if (v.access === 'uniform' || this.#lanes === 1) return this.#element(v.buffer, v.at);
+    const lane = this.#laneName;
+    if (v.access === 'vector') return this.#element(v.buffer, v.at, lane);
+    const { stride, last } = v.access;
+    return this.#element(v.buffer, v.at, `${this.#int(stride)} * ${last.kind === 'int' && last.value >= this.#lanes - 1 ? lane : `min(${lane}, ${this.#int(last)})`}`);
   }
   #unary(v: Extract<Value, { kind: 'unary' }>): string {
     const arg = this.#value(v.arg);

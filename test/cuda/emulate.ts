@@ -6,6 +6,8 @@ import { compileModule, computeConstants, openWeights } from '../../src/runtime/
 import { constantsRange, loadLayout } from '../../src/runtime/layout.js';
 import { move } from '../../src/runtime/copies.js';
 import type { BufferSpec, GpuPlan, Launch, Manifest, TensorSpec } from '../../src/runtime/manifest.js';
+import { widthOf } from '../../src/runtime/gpu/arrangement.js';
+import { halves } from '../../src/runtime/gpu/halves.js';
 import { sizeOf } from '../../src/runtime/tensors.js';
 import { runner } from './library.js';
 
@@ -76,9 +78,10 @@ class Emulation {
     this.#manifest.buffers.forEach((b, id) => {
       const size = this.#sizeOf(b);
       if (size < 0) return;
-      this.#script.push({ allocate: id, bytes: 4 * size });
-      if (b.kind === 'constant') this.#write(id, constants.subarray((addresses[id] as number) - from, (addresses[id] as number) - from + 4 * b.size));
-      if (b.kind === 'carry') this.#write(id, new Uint8Array(4 * size));
+      this.#script.push({ allocate: id, bytes: widthOf(b) * size });
+      const at = (addresses[id] as number) - from;
+      if (b.kind === 'constant') this.#write(id, this.#stored(id, new Float32Array(constants.slice(at, at + 4 * b.size).buffer)));
+      if (b.kind === 'carry') this.#write(id, new Uint8Array(widthOf(b) * size));
     });
   }
   #sizeOf(b: BufferSpec): number {
@@ -86,6 +89,10 @@ class Emulation {
     if (b.kind === 'constant') return b.size;
     const rows = b.kind === 'rows' ? this.#tile : b.kind === 'chunks' ? Math.ceil(this.#tile / b.steps) : 1;
     return this.#batch * rows * b.row;
+  }
+  /** As the buffer holds it. */
+  #stored(id: number, floats: Float32Array<ArrayBuffer>): Uint8Array {
+    return new Uint8Array(widthOf(this.#manifest.buffers[id]) === 2 ? halves(floats).buffer : floats.buffer);
   }
   #write(id: number, bytes: Uint8Array): void {
     this.#script.push({ write: id, bytes: bytes.slice() });
@@ -127,7 +134,7 @@ class Emulation {
           else move(false, floats, b * row, row, spec.place, data, b * size, 1);
         }
       }
-      this.#write(buffer, new Uint8Array(floats.buffer));
+      this.#write(buffer, this.#stored(buffer, floats));
     }
   }
   #row(buffer: number): number {
@@ -137,7 +144,7 @@ class Emulation {
   #launches(launches: readonly Launch[], steps: number, lengths: readonly number[]): void {
     const plan = this.#manifest.gpu as GpuPlan;
     for (const l of launches) {
-      if (l.kind === 'history') this.#script.push({ move: l.rows, to: l.carry, width: 4 * this.#row(l.rows), depth: l.depth, steps, lengths });
+      if (l.kind === 'history') this.#script.push({ move: l.rows, to: l.carry, width: widthOf(this.#manifest.buffers[l.rows]) * this.#row(l.rows), depth: l.depth, steps, lengths });
       if (l.kind !== 'kernel' || !l.grid || steps < (l.grid.from ?? 0)) continue;
       const of = { R: this.#batch * steps, T: steps, B: this.#batch, 1: 1 }[l.grid.of];
       const groups = l.grid.times * Math.ceil((of * l.grid.each) / l.grid.per);

@@ -14,7 +14,7 @@ export interface Unit {
   readonly prefix: string;
   readonly source: string;
 }
-export const kernelsOf = (source: string): string[] => [...source.matchAll(/^extern "C" __global__ void __launch_bounds__\(\d+\) (\w+)\(/gm)].map((m) => m[1] as string);
+export const kernelsOf = (source: string): string[] => [...source.matchAll(/^extern "C" __global__ void __launch_bounds__\([^)]*\) (\w+)\(/gm)].map((m) => m[1] as string);
 
 /** One source of all units: a namespace each, kernels renamed. The block of primitives is the first one's. */
 export function together(units: readonly Unit[]): string {

@@ -84,7 +84,7 @@ export async function buildKernels(source: string): Promise<BuiltKernels> {
   return { image: (arch) => new TextEncoder().encode(imageText(arch, library, source)), dispose: () => rmSync(dirname(library), { recursive: true, force: true }) };
 }
 export function imageText(arch: string, library: string, source: string): string {
-  const kernels = [...source.matchAll(/__launch_bounds__\(\d+\) (\w+)\(([^)]*)\)/g)].map(([, name, parameters = '']) => {
+  const kernels = [...source.matchAll(/__launch_bounds__\([^)]*\) (\w+)\(([^)]*)\)/g)].map(([, name, parameters = '']) => {
     const letters = parameters.split(',').filter((p) => p.trim() !== '').map((p) => (p.includes('*') ? 'p' : 'i')).join('');
     return `${name} ${letters === '' ? '-' : letters}`;
   });

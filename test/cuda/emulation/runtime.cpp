@@ -18,6 +18,8 @@ namespace {
 constexpr size_t STACK = 256 * 1024;
 constexpr uint32_t POISON = 0x7fc0dead;
 constexpr unsigned WARP = 32;
+// Bytes of the smallest element of a buffer.
+constexpr size_t ELEMENT = 2;
 enum class State { ready, atBarrier, atExchange, done };
 struct Copy { void* to; const void* from; unsigned bytes; };
 struct Fibre {
@@ -182,7 +184,7 @@ void access(const void* address, unsigned bytes, bool writes) {
   }
   if (!writes) return;
   const uint32_t thread = (ssm_place.block.y * ssm_place.blocks.x + ssm_place.block.x) * ssm_place.threads.x + current->thread;
-  for (size_t k = (value - start) / 4; k < (value - start + bytes + 3) / 4; k++) {
+  for (size_t k = (value - start) / ELEMENT; k < (value - start + bytes + ELEMENT - 1) / ELEMENT; k++) {
     if (region.launch[k] == launchNumber && region.writer[k] != thread) fault("two threads write to one element of a buffer", at);
     region.launch[k] = launchNumber;
     region.writer[k] = thread;
@@ -227,7 +229,7 @@ void ssm_wait(unsigned pending) {
 }
 
 void ssm_region(void* start, size_t bytes) {
-  regions[reinterpret_cast<uintptr_t>(start)] = {bytes, std::vector<uint32_t>((bytes + 3) / 4), std::vector<uint32_t>((bytes + 3) / 4)};
+  regions[reinterpret_cast<uintptr_t>(start)] = {bytes, std::vector<uint32_t>(bytes / ELEMENT + 1), std::vector<uint32_t>(bytes / ELEMENT + 1)};
 }
 void ssm_forget(void* start) { regions.erase(reinterpret_cast<uintptr_t>(start)); }
 const char* ssm_faults() { return faults.c_str(); }
