@@ -97,13 +97,13 @@ output d[t] = 2 - 3 - x[t] / 2 / 4 * 3`), line);
   it('are complex where a state that they read turns out to be', () => {
     const out = run(spec('complex by the state', `input x[t]
 last[t] = h[t-1]
-low[t] = re(complex(0.5, 1) * last[t])
-state h[t] = complex(0.6, 0.5) * last[t] + low[t] + x[t]
+low[t] = re(complex(0.2, 0.4) * last[t])
+state h[t] = complex(0.5, 0.4) * last[t] + low[t] + x[t]
 output y[t] = re(h[t]) + 2 * im(last[t])`), line);
     let [re, im] = [0, 0];
     near(out('y'), x.map((v) => {
       const before = im;
-      [re, im] = [0.6 * re - 0.5 * im + 0.5 * re - im + v, 0.5 * re + 0.6 * im];
+      [re, im] = [0.7 * re - 0.8 * im + v, 0.4 * re + 0.5 * im];
       return re + 2 * before;
     }));
   });
