@@ -19,6 +19,19 @@ export interface LoadedFile {
   readonly blocks: ReadonlyMap<string, { readonly declaration: Declaration; readonly home: LoadedFile }>;
 }
 
+/** A library is parsed once, not at every keystroke: trees are not changed. */
+const libraries = new WeakMap<SourceHost['std'], Map<string, ReturnType<typeof parse>>>();
+function parsed(host: SourceHost, path: string, text: string): ReturnType<typeof parse> {
+  if (host.std.get(path) !== text) return parse(text, path);
+  const library = libraries.get(host.std) ?? new Map<string, ReturnType<typeof parse>>();
+  libraries.set(host.std, library);
+  const known = library.get(path);
+  if (known?.file.text === text) return known;
+  const made = parse(text, path);
+  library.set(path, made);
+  return made;
+}
+
 export class Loader {
   readonly #host: SourceHost;
   readonly #diagnostics: Diagnostics;
@@ -38,7 +51,7 @@ export class Loader {
   load(path: string, text: string): LoadedFile {
     const known = this.#loaded.get(path);
     if (known) return known;
-    const { file, faults } = parse(text, path);
+    const { file, faults } = parsed(this.#host, path, text);
     for (const f of faults) this.#diagnostics.error(f.code as Code, f.span, f.args as never);
     const blocks = new Map<string, { declaration: Declaration; home: LoadedFile }>();
     const loaded: LoadedFile = { file, blocks, missing: new Set() };
