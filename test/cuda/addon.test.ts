@@ -6,23 +6,8 @@ import { TOLERANCE } from '../../src/cli/verify.js';
 import { randomInputs } from '../random/agree.js';
 import { numbers } from '../runtime/small.js';
 import { bits } from '../webgpu/load.js';
-import { missing, tools, type Look, type Tools } from './driver/tools.js';
-import { onCuda, type OnCuda } from './load.js';
-
-/** A convolution, for the past; a state; a product; an output with time and one without. */
-const spec = `model Small {
-  axis c = 3
-  axis k = 3
-  axis i = c
-  input x[t, c]
-  param a[c] = uniform(0.1, 0.9)
-  param w[c, k] = uniform(-0.5, 0.5)
-  param p[c, i] = uniform(-0.5, 0.5)
-  u[t, c] = sum(k: w[c, k] * x[t - 2 + k, c])
-  state h[t, c] = a[c] * h[t-1, c] + u[t, c]
-  output y[t, c] = sum(i: p[c, i] * tanh(h[t, i]))
-  output z[c] = max(t: h[t, c])
-}`;
+import { ended, missing, tools, type Tools } from './driver/tools.js';
+import { onCuda, small as spec, type OnCuda } from './load.js';
 
 describe.skipIf(missing !== undefined)(`the addon${missing === undefined ? '' : ` (skipped: there is no ${missing})`}`, () => {
   let t: Tools;
@@ -64,11 +49,3 @@ describe.skipIf(missing !== undefined)(`the addon${missing === undefined ? '' : 
     model.dispose();
   });
 });
-
-/** Sessions end on threads of their own. */
-async function ended({ control }: Tools): Promise<Look> {
-  for (let k = 0; k < 200 && control.look().contexts > 0; k++) await new Promise((resolve) => { setTimeout(resolve, 10); });
-  const look = control.look();
-  expect({ ...look, calls: {}, misuses: [], loaded: [] }).toEqual({ calls: {}, misuses: [], loaded: [], contexts: 0, device: 0, host: 0, modules: 0, streams: 0, events: 0, graphs: 0, rules: 0 });
-  return look;
-}

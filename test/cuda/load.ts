@@ -9,6 +9,21 @@ import type { Doubles } from '../../src/cli/tensors.js';
 import { options as compilerOptions } from '../../targets/cuda/index.js';
 import { buildKernels, type BuiltKernels, type Tools } from './driver/tools.js';
 
+/** A convolution, for the past; a state; a product; an output with time and one without. */
+export const small = `model Small {
+  axis c = 3
+  axis k = 3
+  axis i = c
+  input x[t, c]
+  param a[c] = uniform(0.1, 0.9)
+  param w[c, k] = uniform(-0.5, 0.5)
+  param p[c, i] = uniform(-0.5, 0.5)
+  u[t, c] = sum(k: w[c, k] * x[t - 2 + k, c])
+  state h[t, c] = a[c] * h[t-1, c] + u[t, c]
+  output y[t, c] = sum(i: p[c, i] * tanh(h[t, i]))
+  output z[c] = max(t: h[t, c])
+}`;
+
 export interface OnCuda {
   readonly program: Program;
   readonly module: CompiledModule;

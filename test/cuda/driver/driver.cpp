@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
+#include <utility>
 
 #include "state.h"
 
@@ -34,10 +35,8 @@ int begins(const char* name) {
   }
   return 0;
 }
-// The same for calls that need a context.
+// Whether a call that needs a context can go on.
 int inside(const char* name) {
-  const int status = begins(name);
-  if (status != 0) return status;
   if (!current) return misuse(std::string(name) + " on a thread without a context", 201);
   const Lock lock(state().mutex);
   if (!state().contexts.count(current)) return misuse(std::string(name) + " on a context that is gone", 709);
@@ -45,8 +44,14 @@ int inside(const char* name) {
 }
 #define BEGIN(name)                          \
   if (const int status = begins(name)) return status
-#define INSIDE(name)                         \
+#define INSIDE(name)                             \
+  if (const int status = begins(name)) return status; \
   if (const int status = inside(name)) return status
+// What gives something back does so even where it then fails.
+#define ENDING(name)               \
+  const int told = begins(name);   \
+  if (told == 0)                   \
+    if (const int status = inside(name)) return status
 
 // Kernels run one after another, whatever stream they are on.
 int perform(Operation& operation) {
@@ -175,11 +180,11 @@ EXPORT int cuDevicePrimaryCtxRetain(Context** context, int device) {
   return 0;
 }
 EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
-  BEGIN("cuDevicePrimaryCtxRelease_v2");
+  const int told = begins("cuDevicePrimaryCtxRelease_v2");
   const Lock lock(state().mutex);
   Context*& primary = state().primary[device];
   if (!primary) return misuse("a context is released that nobody holds", 201);
-  if (--primary->retained > 0) return 0;
+  if (--primary->retained > 0) return told;
   // Real ones free what was left; here it is a leak to be told of.
   if (!state().device.empty() || !state().host.empty() || !state().modules.empty() || !state().streams.empty() || !state().events.empty() || !state().execs.empty()) {
     if (primary->sticky == 0) misuse("a context ends with things left in it", 0);
@@ -188,7 +193,7 @@ EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
   state().contexts.erase(primary);
   delete primary;
   primary = nullptr;
-  return 0;
+  return told;
 }
 EXPORT int cuCtxSetCurrent(Context* context) {
   BEGIN("cuCtxSetCurrent");
@@ -213,12 +218,12 @@ EXPORT int cuMemAlloc_v2(uint64_t* address, size_t bytes) {
   return 0;
 }
 EXPORT int cuMemFree_v2(uint64_t address) {
-  INSIDE("cuMemFree_v2");
+  ENDING("cuMemFree_v2");
   const Lock lock(state().mutex);
   if (!state().device.erase(address)) return misuse("device memory is freed that isn't there", 1);
   for (Module* module : state().modules) module->forget(reinterpret_cast<void*>(address));
   std::free(reinterpret_cast<void*>(address));
-  return 0;
+  return told;
 }
 EXPORT int cuMemHostAlloc(void** address, size_t bytes, unsigned) {
   INSIDE("cuMemHostAlloc");
@@ -231,11 +236,11 @@ EXPORT int cuMemHostAlloc(void** address, size_t bytes, unsigned) {
   return 0;
 }
 EXPORT int cuMemFreeHost(void* address) {
-  INSIDE("cuMemFreeHost");
+  ENDING("cuMemFreeHost");
   const Lock lock(state().mutex);
   if (!state().host.erase(reinterpret_cast<uint64_t>(address))) return misuse("pinned memory is freed that isn't there", 1);
   std::free(address);
-  return 0;
+  return told;
 }
 EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void* from, size_t bytes, Stream* stream) {
   INSIDE("cuMemcpyHtoDAsync_v2");
@@ -292,12 +297,12 @@ EXPORT int cuModuleLoadDataEx(Module** module, const void* image, unsigned count
   return 0;
 }
 EXPORT int cuModuleUnload(Module* module) {
-  INSIDE("cuModuleUnload");
+  ENDING("cuModuleUnload");
   const Lock lock(state().mutex);
   if (!state().modules.erase(module)) return misuse("a module is unloaded that isn't there", 1);
   for (const auto& [start, size] : state().device) module->forget(reinterpret_cast<void*>(start));
   delete module;
-  return 0;
+  return told;
 }
 EXPORT int cuModuleGetFunction(Function** function, Module* module, const char* name) {
   INSIDE("cuModuleGetFunction");
@@ -333,12 +338,12 @@ EXPORT int cuStreamCreate(Stream** stream, unsigned) {
   return 0;
 }
 EXPORT int cuStreamDestroy_v2(Stream* stream) {
-  INSIDE("cuStreamDestroy_v2");
+  ENDING("cuStreamDestroy_v2");
   const Lock lock(state().mutex);
   if (!state().streams.erase(stream)) return misuse("a stream is destroyed that isn't there", 400);
   if (stream->capturing || !stream->queue.empty()) misuse("a stream is destroyed with work left in it", 0);
   delete stream;
-  return 0;
+  return told;
 }
 EXPORT int cuStreamSynchronize(Stream* stream) {
   INSIDE("cuStreamSynchronize");
@@ -353,9 +358,10 @@ EXPORT int cuStreamBeginCapture_v2(Stream* stream, int mode) {
   return 0;
 }
 EXPORT int cuStreamEndCapture(Stream* stream, Graph** graph) {
+  // It is over, whatever comes of it.
+  const bool capturing = std::exchange(stream->capturing, false);
   INSIDE("cuStreamEndCapture");
-  if (!stream->capturing) return misuse("a capture ends that has not begun", 1);
-  stream->capturing = false;
+  if (!capturing) return misuse("a capture ends that has not begun", 1);
   const Lock lock(state().mutex);
   *graph = new Graph{std::move(stream->captured)};
   state().graphs.insert(*graph);
@@ -369,11 +375,11 @@ EXPORT int cuEventCreate(Event** event, unsigned) {
   return 0;
 }
 EXPORT int cuEventDestroy_v2(Event* event) {
-  INSIDE("cuEventDestroy_v2");
+  ENDING("cuEventDestroy_v2");
   const Lock lock(state().mutex);
   if (!state().events.erase(event)) return misuse("an event is destroyed that isn't there", 400);
   delete event;
-  return 0;
+  return told;
 }
 EXPORT int cuEventRecord(Event* event, Stream* stream) {
   INSIDE("cuEventRecord");
@@ -403,18 +409,18 @@ EXPORT int cuGraphInstantiateWithFlags(GraphExec** exec, Graph* graph, unsigned 
   return 0;
 }
 EXPORT int cuGraphDestroy(Graph* graph) {
-  INSIDE("cuGraphDestroy");
+  ENDING("cuGraphDestroy");
   const Lock lock(state().mutex);
   if (!state().graphs.erase(graph)) return misuse("a graph is destroyed that isn't there", 400);
   delete graph;
-  return 0;
+  return told;
 }
 EXPORT int cuGraphExecDestroy(GraphExec* exec) {
-  INSIDE("cuGraphExecDestroy");
+  ENDING("cuGraphExecDestroy");
   const Lock lock(state().mutex);
   if (!state().execs.erase(exec)) return misuse("a graph is destroyed that isn't there", 400);
   delete exec;
-  return 0;
+  return told;
 }
 EXPORT int cuGraphLaunch(GraphExec* exec, Stream* stream) {
   INSIDE("cuGraphLaunch");

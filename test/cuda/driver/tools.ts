@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { expect } from 'vitest';
 import type { Native } from '../../../src/runtime/cuda/native.js';
 import { buildLibrary, missing as withoutLibrary } from '../library.js';
 
@@ -95,4 +96,10 @@ export function imageFile(image: Uint8Array): string {
   const path = join(mkdtempSync(join(process.env['TMPDIR'] ?? '/tmp', 'ssmc-image-')), 'image');
   writeFileSync(path, image);
   return path;
+}
+/** Waits for what was disposed of, since sessions end on threads of their own; what is left then shouldn't be. */
+export async function ended({ control }: Tools): Promise<void> {
+  for (let k = 0; k < 500 && control.look().contexts > 0; k++) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  const { contexts, device, host, modules, streams, events, graphs } = control.look();
+  expect({ contexts, device, host, modules, streams, events, graphs }).toEqual({ contexts: 0, device: 0, host: 0, modules: 0, streams: 0, events: 0, graphs: 0 });
 }
