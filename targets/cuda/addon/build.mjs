@@ -35,7 +35,7 @@ const includes = () => {
   return [dirname(require.resolve('node-addon-api/package.json')), require('node-api-headers').include_dir].map((path) => `-I${path}`);
 };
 const common = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror', '-pthread'];
-const definitions = ['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS', '-DNODE_GYP_MODULE_NAME=ssmc_cuda'];
+const definitions = ['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS', '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS', '-DNODE_GYP_MODULE_NAME=ssmc_cuda'];
 
 /**
  * Builds the addon into `output`, unless it is there and of these sources.

@@ -35,7 +35,11 @@ void Core::settle(Napi::Env env, Napi::Function, Core* core, std::shared_ptr<Tas
   const Napi::HandleScope scope(env);
   const std::shared_ptr<Core> alive = core->self_;
   if (--core->pending_ == 0) core->channel_.Unref(env);
-  task->settle(env, task->failure ? &*task->failure : nullptr);
+  try {
+    task->settle(env, task->failure ? &*task->failure : nullptr);
+  } catch (const Napi::Error&) {
+    // A thread that is being terminated runs no more JavaScript: nobody waits there either.
+  }
 }
 
 void Core::post(Napi::Env env, std::shared_ptr<Task> task) {

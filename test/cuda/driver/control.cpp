@@ -19,7 +19,13 @@ int misuse(const std::string& what, int status) {
 }
 void abandon() {
   State& s = state();
-  for (const auto& [start, size] : s.device) std::free(reinterpret_cast<void*>(start));
+  for (const auto& [start, size] : s.device) {
+    for (const auto& [handle, library] : s.libraries) {
+      const std::lock_guard<std::mutex> alone(library->one);
+      library->forget(reinterpret_cast<void*>(start));
+    }
+    std::free(reinterpret_cast<void*>(start));
+  }
   for (const auto& [start, size] : s.host) std::free(reinterpret_cast<void*>(start));
   for (Module* x : s.modules) delete x;
   for (Stream* x : s.streams) delete x;

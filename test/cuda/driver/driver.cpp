@@ -66,9 +66,14 @@ int perform(Operation& operation) {
     case Operation::launch: {
       std::vector<void*> arguments;
       for (uint64_t& value : operation.arguments) arguments.push_back(&value);
-      const int wrong = operation.function->module->launch(operation.function->name.c_str(), operation.grid, operation.block, 0, arguments.data());
-      if (wrong == 0) return 0;
-      misuse("a fault in " + operation.function->name + ": " + operation.function->module->faults(), 0);
+      Library& library = *operation.function->module->library;
+      std::string faults;
+      {
+        const std::lock_guard<std::mutex> lock(library.one);
+        if (library.launch(operation.function->name.c_str(), operation.grid, operation.block, 0, arguments.data()) == 0) return 0;
+        faults = library.faults();
+      }
+      misuse("a fault in " + operation.function->name + ": " + faults, 0);
       if (current) current->sticky = 700;
       return 700;
     }
@@ -214,14 +219,20 @@ EXPORT int cuMemAlloc_v2(uint64_t* address, size_t bytes) {
   std::fill(words, words + bytes / 4, 0x7fc0beefu);
   *address = reinterpret_cast<uint64_t>(memory);
   state().device[*address] = bytes;
-  for (Module* module : state().modules) module->region(memory, bytes);
+  for (const auto& [handle, library] : state().libraries) {
+    const std::lock_guard<std::mutex> alone(library->one);
+    library->region(memory, bytes);
+  }
   return 0;
 }
 EXPORT int cuMemFree_v2(uint64_t address) {
   ENDING("cuMemFree_v2");
   const Lock lock(state().mutex);
   if (!state().device.erase(address)) return misuse("device memory is freed that isn't there", 1);
-  for (Module* module : state().modules) module->forget(reinterpret_cast<void*>(address));
+  for (const auto& [handle, library] : state().libraries) {
+    const std::lock_guard<std::mutex> alone(library->one);
+    library->forget(reinterpret_cast<void*>(address));
+  }
   std::free(reinterpret_cast<void*>(address));
   return told;
 }
@@ -282,15 +293,24 @@ EXPORT int cuModuleLoadDataEx(Module** module, const void* image, unsigned count
   if (kind == "sm_99") return 209;
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return complain(dlerror());
-  auto made = std::make_unique<Module>();
-  made->launch = reinterpret_cast<decltype(made->launch)>(dlsym(library, "ssm_launch"));
-  made->faults = reinterpret_cast<decltype(made->faults)>(dlsym(library, "ssm_faults"));
-  made->region = reinterpret_cast<decltype(made->region)>(dlsym(library, "ssm_region"));
-  made->forget = reinterpret_cast<decltype(made->forget)>(dlsym(library, "ssm_forget"));
-  if (!made->launch || !made->faults || !made->region || !made->forget) return complain("a library without kernels");
-  for (std::string name, parameters; lines >> name >> parameters;) made->functions[name] = {made.get(), name, parameters == "-" ? "" : parameters};
   const Lock lock(state().mutex);
-  for (const auto& [start, size] : state().device) made->region(reinterpret_cast<void*>(start), size);
+  auto& known = state().libraries[library];
+  if (!known) {
+    auto opened = std::make_unique<Library>();
+    opened->launch = reinterpret_cast<decltype(opened->launch)>(dlsym(library, "ssm_launch"));
+    opened->faults = reinterpret_cast<decltype(opened->faults)>(dlsym(library, "ssm_faults"));
+    opened->region = reinterpret_cast<decltype(opened->region)>(dlsym(library, "ssm_region"));
+    opened->forget = reinterpret_cast<decltype(opened->forget)>(dlsym(library, "ssm_forget"));
+    if (!opened->launch || !opened->faults || !opened->region || !opened->forget) {
+      state().libraries.erase(library);
+      return complain("a library without kernels");
+    }
+    for (const auto& [start, size] : state().device) opened->region(reinterpret_cast<void*>(start), size);
+    known = std::move(opened);
+  }
+  auto made = std::make_unique<Module>();
+  made->library = known.get();
+  for (std::string name, parameters; lines >> name >> parameters;) made->functions[name] = {made.get(), name, parameters == "-" ? "" : parameters};
   state().loaded.push_back(kind);
   *module = made.release();
   state().modules.insert(*module);
@@ -300,7 +320,6 @@ EXPORT int cuModuleUnload(Module* module) {
   ENDING("cuModuleUnload");
   const Lock lock(state().mutex);
   if (!state().modules.erase(module)) return misuse("a module is unloaded that isn't there", 1);
-  for (const auto& [start, size] : state().device) module->forget(reinterpret_cast<void*>(start));
   delete module;
   return told;
 }

@@ -25,11 +25,16 @@ struct Function {
   // Of each a letter: p, a pointer; i, an integer of 32 bits.
   std::string parameters;
 };
-struct Module {
+// Kernels that were built for the CPU. Modules may share one; it runs one kernel at a time, and knows what memory there is.
+struct Library {
   int (*launch)(const char*, const unsigned*, const unsigned*, unsigned, void**) = nullptr;
   const char* (*faults)() = nullptr;
   void (*region)(void*, size_t) = nullptr;
   void (*forget)(void*) = nullptr;
+  std::mutex one;
+};
+struct Module {
+  Library* library = nullptr;
   std::map<std::string, Function> functions;
 };
 struct Stream;
@@ -89,6 +94,8 @@ struct State {
   std::map<int, Context*> primary;
   std::set<Context*> contexts;
   std::map<uint64_t, uint64_t> device, host;
+  // By the handle that the system gave; they stay.
+  std::map<void*, std::unique_ptr<Library>> libraries;
   std::set<Module*> modules;
   std::set<Stream*> streams;
   std::set<Event*> events;

@@ -36,6 +36,7 @@ export interface Control {
   look(): Look;
 }
 export interface Tools {
+  readonly addonPath: string;
   readonly native: Native;
   readonly driver: string;
   readonly nvrtc: string;
@@ -72,7 +73,7 @@ export async function buildFiles(sanitize: readonly string[] = []): Promise<File
 }
 export async function tools(): Promise<Tools> {
   const files = await buildFiles();
-  return { ...files, native: require(files.addon) as Native, control: require(files.driver) as Control };
+  return { ...files, addonPath: files.addon, native: require(files.addon) as Native, control: require(files.driver) as Control };
 }
 
 /** The image of a source as the test driver takes it, under this architecture's name. */
