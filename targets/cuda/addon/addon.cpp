@@ -70,14 +70,14 @@ class BatchHandle : public Napi::ObjectWrap<BatchHandle> {
       shared_.core->require();
       const std::shared_ptr<Batch> batch = shared_.batch;
       if (!batch) throw Failure(Kind::disposed, "the batch has been disposed of");
-      if (*running_) throw Failure(Kind::refused, "the batch is under way");
+      if (use_->running) throw Failure(Kind::refused, "the batch is under way");
       if (batch->commands.usesFreed()) throw Failure(Kind::disposed, "the batch names a buffer that has been freed");
       const uint64_t in = batch->commands.in;
       if (!info[0].IsArrayBuffer()) throw Napi::TypeError::New(env, "data: expected an ArrayBuffer");
       auto data = info[0].As<Napi::ArrayBuffer>();
       if (data.ByteLength() != in) throw Failure(Kind::refused, "data: expected " + std::to_string(in) + " bytes, got " + std::to_string(data.ByteLength()));
       if (in > 0) std::memcpy(reinterpret_cast<void*>(batch->in.address), data.Data(), in);
-      *running_ = true;
+      use_->running = true;
       const auto milliseconds = std::make_shared<float>(0.0f);
       Core* core = shared_.core.get();
       return core->ask(
@@ -90,20 +90,29 @@ class BatchHandle : public Napi::ObjectWrap<BatchHandle> {
             result.Set("milliseconds", Napi::Number::New(e, *milliseconds));
             return result;
           },
-          // Only now: until then what was read is still to be copied.
-          [running = running_](Napi::Env, bool) { *running = false; });
+          // Only now: until then what was read was still to be copied.
+          [core, batch, use = use_](Napi::Env, bool) {
+            use->running = false;
+            if (use->dropped) tellDrop(core, batch);
+          });
     });
   }
   void dispose(const Napi::CallbackInfo&) { drop(); }
   void drop() {
     if (!shared_.batch) return;
-    Core* core = shared_.core.get();
-    core->tell([core, batch = std::move(shared_.batch)] { if (core->session) core->session->drop(batch); });
+    if (use_->running) use_->dropped = true;
+    else tellDrop(shared_.core.get(), shared_.batch);
     shared_.batch = nullptr;
   }
+  static void tellDrop(Core* core, const std::shared_ptr<Batch>& batch) {
+    core->tell([core, batch] { if (core->session) core->session->drop(batch); });
+  }
 
+  struct Use {
+    bool running = false, dropped = false;
+  };
   Shared shared_;
-  std::shared_ptr<bool> running_ = std::make_shared<bool>(false);
+  std::shared_ptr<Use> use_ = std::make_shared<Use>();
 };
 
 struct Constructors {

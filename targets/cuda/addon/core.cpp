@@ -63,16 +63,13 @@ Napi::Promise Core::ask(Napi::Env env, Work work, Result result, After after) {
   const auto task = std::make_shared<Task>();
   task->work = std::move(work);
   task->settle = [deferred, result = std::move(result), after = std::move(after)](Napi::Env e, const Failure* failure) {
-    if (after) after(e, failure != nullptr);
-    if (failure) {
-      deferred.Reject(errorOf(e, *failure).Value());
-      return;
-    }
     try {
-      deferred.Resolve(result(e));
+      if (failure) deferred.Reject(errorOf(e, *failure).Value());
+      else deferred.Resolve(result(e));
     } catch (const Napi::Error& error) {
       deferred.Reject(error.Value());
     }
+    if (after) after(e, failure != nullptr);
   };
   post(env, task);
   return deferred.Promise();

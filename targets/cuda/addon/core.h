@@ -25,7 +25,7 @@ class Core : public std::enable_shared_from_this<Core> {
   static std::shared_ptr<Core> make(Napi::Env env);
   ~Core();
 
-  // `work` on the session's thread, then `after` on JavaScript's, whatever came of it, and `result`. Work refers to nothing of JavaScript's.
+  // `work` on the session's thread, then `result` on JavaScript's; last `after`, whatever came of it. Work refers to nothing of JavaScript's.
   Napi::Promise ask(Napi::Env env, Work work, Result result, After after = nullptr);
   // Work whose end nobody waits for, and which can't fail.
   void tell(Work work);
