@@ -87,9 +87,9 @@ describe.skipIf(missing !== undefined)(`the addon's calls${missing === undefined
     for (const o of odd.filter((v) => v !== 1)) expect(await thrown(() => session.allocate(o as number)), String(o)).toBeInstanceOf(Error);
     expect(wordsOf(await thrown(() => batch.run(new ArrayBuffer(4))))).toBe('refused: data: expected 256 bytes, got 4');
     // Handles are made by the addon alone, and its methods take no others.
-    const { constructor } = session as unknown as { constructor: new (given?: unknown) => unknown };
-    expect(() => new constructor()).toThrow(/made by open/);
-    expect(() => new constructor({})).toThrow(/made by open/);
+    const { constructor: Handle } = session as unknown as { readonly constructor: new (given?: unknown) => unknown };
+    expect(() => new Handle()).toThrow(/made by open/);
+    expect(() => new Handle({})).toThrow(/made by open/);
     expect(() => (session.load as (...a: unknown[]) => unknown).call(batch, image, [])).toThrow();
     expect(() => (batch.run as (...a: unknown[]) => unknown).call(session, sixtyFour)).toThrow();
     expect((await run(batch))[2]).toBe(2);

@@ -112,6 +112,13 @@ napi_value reset(napi_env, napi_callback_info) {
   s.wake.notify_all();
   return nullptr;
 }
+// A fault of the kind that a sanitizer must find.
+napi_value overrun(napi_env, napi_callback_info) {
+  const std::vector<char> small(static_cast<size_t>(state().devices));
+  volatile const char* past = small.data() + small.size();
+  state().version += *past;
+  return nullptr;
+}
 napi_value look(napi_env env, napi_callback_info) {
   const Lock lock(state().mutex);
   State& s = state();
@@ -139,7 +146,7 @@ napi_value look(napi_env env, napi_callback_info) {
 }  // namespace fake
 
 NAPI_MODULE_INIT() {
-  const std::pair<const char*, napi_callback> functions[] = {{"fail", fake::fail}, {"set", fake::set}, {"reset", fake::reset}, {"look", fake::look}};
+  const std::pair<const char*, napi_callback> functions[] = {{"fail", fake::fail}, {"set", fake::set}, {"reset", fake::reset}, {"look", fake::look}, {"overrun", fake::overrun}};
   for (const auto& [name, call] : functions) {
     napi_value made;
     napi_create_function(env, name, NAPI_AUTO_LENGTH, call, nullptr, &made);

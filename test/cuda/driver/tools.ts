@@ -53,7 +53,7 @@ interface Build {
 }
 
 /** A shared library of sources that lie here; made once for each of their contents. */
-function libraryOf(name: string, sources: readonly string[], options: readonly string[]): string {
+export function libraryOf(name: string, sources: readonly string[], options: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify(options));
   for (const f of [...sources, 'state.h']) hash.update(readFileSync(join(import.meta.dirname, f)));
   const output = join(root, '.cache', 'cuda', `${name}-${hash.digest('hex').slice(0, 12)}.node`);
