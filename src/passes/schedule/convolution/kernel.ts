@@ -14,6 +14,8 @@ import { BLOCKS, TAPS, type Geometry, type Instance, type Level } from './geomet
 
 /** Steps whose direct sums are under way at once. */
 const SIDE = 8;
+/** Tiles of channels whose signals are fetched together, and whose answers are stored so: together they fill the lines of a cache. */
+const TOGETHER = 4;
 const [BLOCK, SUPER] = BLOCKS;
 const num = (value: number): Value => ({ kind: 'number', value });
 const muladd = (left: Value, right: Value, plus: Value): Value => ({ kind: 'muladd', left, right, plus });
@@ -27,20 +29,22 @@ class ConvolutionKernel {
   readonly #layout: Layout;
   readonly #w: Writer;
   readonly #used = new Map<string, 'read' | 'write' | 'read-write'>();
-  /** Of one tile of channels: signals one step late with the step before them, answers, a transform at work, and of each level the spectra of its blocks. */
+  /** Of tiles that go together: signals, one step late, and answers. Of one tile: a transform at work, and of each level the spectra of its blocks. */
   readonly #signals: string;
   readonly #answers: string;
   readonly #work: string;
   readonly #spectra: ReadonlyMap<Level, string>;
   readonly #super: number;
+  readonly #length: number;
 
   constructor(g: Geometry, c: Convolved, layout: Layout) {
     this.#g = g;
     this.#layout = layout;
     this.#super = Math.min(SUPER, c.length);
+    this.#length = c.length;
     const scratch = (what: string, row: number): string => layout.chunkMemory(`${g.name}#${what}`, { row, cells: row, slots: 1 }, c.length).buffer;
-    this.#signals = scratch('signals', g.inputs.length * (this.#super + 1) * g.lanes);
-    this.#answers = scratch('answers', g.outputs.length * this.#super * g.lanes);
+    this.#signals = scratch('signals', g.inputs.length * TOGETHER * (c.length + 1) * g.lanes);
+    this.#answers = scratch('answers', g.outputs.length * TOGETHER * c.length * g.lanes);
     this.#work = scratch('transform', 2 * this.#super * g.lanes);
     this.#spectra = new Map(g.levels.map((l) => [l, scratch(`blocks.${l.size}`, g.inputs.length * (l.count - 1) * l.apart)]));
     const written = [this.#signals, this.#answers, this.#work, ...this.#spectra.values(), ...g.outputs.map((o) => layout.of(o.placed.def).buffer)];
@@ -51,7 +55,7 @@ class ConvolutionKernel {
     w.loop('b', int(0), ivar('$B'), 1, { parallel: true }, (b) => {
       this.#touch(LENGTHS, 'read');
       const length = w.int('len', { kind: 'iload', buffer: LENGTHS, at: b });
-      this.#channels((at, place) => this.#sequence(imul(b, ivar('$T')), length, at, place));
+      this.#channels((at, place, count) => this.#together(imul(b, ivar('$T')), length, at, place, count));
     });
     return {
       name, precision: 'f32', body: w.body,
@@ -66,13 +70,14 @@ class ConvolutionKernel {
     this.#used.set(buffer, before && before !== how ? 'read-write' : how);
     return buffer;
   }
-  /** Each tile of channels: where its indices stand, and its number. */
-  #channels(body: (at: ReadonlyMap<Index, Int>, place: Int) => void): void {
+  /** Tiles of channels that go together: where the first one's indices stand, its number, and how many there are. */
+  #channels(body: (at: ReadonlyMap<Index, Int>, place: Int, count: Int) => void): void {
     const { outer, lane, lanes, tiles } = this.#g;
     const rest = (k: number, at: ReadonlyMap<Index, Int>, number: Int): void => {
       const i = outer[k];
       if (i) this.#w.loop('i', int(0), int(i.axis.size), 1, { parallel: true }, (v) => rest(k + 1, new Map(at).set(i, v), iadd(imul(number, i.axis.size), v)));
-      else this.#w.loop('tile', int(0), int(tiles), 1, { parallel: true }, (t) => body(lane ? new Map(at).set(lane, imul(t, lanes)) : at, this.#w.int('place', iadd(imul(number, tiles), t))));
+      else this.#w.loop('tile', int(0), int(tiles), TOGETHER, { parallel: true }, (t) =>
+        body(lane ? new Map(at).set(lane, imul(t, lanes)) : at, this.#w.int('place', iadd(imul(number, tiles), t)), this.#w.int('count', imin(int(TOGETHER), iadd(int(tiles), imul(t, -1))))));
     };
     rest(0, new Map(), int(0));
   }
@@ -93,88 +98,92 @@ class ConvolutionKernel {
     };
   }
 
-  #sequence(first: Int, length: Int, at: ReadonlyMap<Index, Int>, place: Int): void {
+  /** Signals in, each tile's sequence, answers out. */
+  #together(row: Int, length: Int, at: ReadonlyMap<Index, Int>, place: Int, count: Int): void {
     const w = this.#w;
-    const { lanes, inputs, outputs } = this.#g;
+    const { lane, lanes, inputs, outputs } = this.#g;
+    const tile = (v: Int): ReadonlyMap<Index, Int> => (lane ? new Map(at).set(lane, iadd(at.get(lane) ?? int(0), imul(v, lanes))) : at);
+    inputs.forEach((x, k) => {
+      w.loop('v', int(0), count, 1, {}, (v) => this.#store(this.#signals, this.#signalAt(k, v, int(0)), num(0)));
+      w.loop('t', int(0), length, 1, {}, (t) => w.loop('v', int(0), count, 1, {}, (v) => {
+        const from = this.#element(x, iadd(row, t), tile(v));
+        this.#store(this.#signals, this.#signalAt(k, v, iadd(t, int(1))), w.let({ kind: 'load', buffer: this.#touch(from.buffer, 'read'), at: from.at, access: from.vector ? 'vector' : 'uniform' }));
+      }));
+    });
+    w.loop('v', int(0), count, 1, {}, (v) => this.#sequence(length, v, w.int('own', iadd(place, v))));
+    outputs.forEach((r, o) => w.loop('t', int(0), length, 1, {}, (t) => w.loop('v', int(0), count, 1, {}, (v) => {
+      const to = this.#element(r, iadd(row, t), tile(v));
+      w.store(this.#touch(to.buffer, 'write'), to.at, w.let(this.#load(this.#answers, this.#answerAt(o, v, t))), to.vector ? 'vector' : 'one');
+    })));
+  }
+  /** Superblock after superblock of one tile of channels. */
+  #sequence(length: Int, v: Int, place: Int): void {
+    const w = this.#w;
+    const { inputs, outputs } = this.#g;
     const top = this.#g.levels.find((l) => l.size === SUPER);
     const count: Int = { kind: 'idiv', left: iadd(length, int(this.#super - 1)), by: this.#super };
     w.loop('s', int(0), count, 1, {}, (s) => {
       const start = w.int('start', imul(s, this.#super));
       const steps = w.int('steps', imin(int(this.#super), iadd(length, imul(start, -1))));
-      inputs.forEach((x, k) => this.#takeSignal(x, k, s, iadd(first, start), steps, at));
-      outputs.forEach((_, o) => this.#fromBefore(top, s, o, place));
-      this.#blocks(steps, place);
-      outputs.forEach((r, o) => w.loop('t', int(0), steps, 1, {}, (t) => {
-        const to = this.#element(r, iadd(first, start, t), at);
-        w.store(this.#touch(to.buffer, 'write'), to.at, w.let(this.#load(this.#answers, imul(iadd(int(o * this.#super), t), lanes))), to.vector ? 'vector' : 'one');
-      }));
-      if (top) this.#whenComplete(iadd(s, int(1)), top, iadd(start, int(this.#super)), length, () => inputs.forEach((_, k) => this.#transform(top, k, s, int(0))));
+      outputs.forEach((_, o) => this.#fromBefore(top, s, o, (t) => this.#answerAt(o, v, iadd(start, t)), place));
+      this.#blocks(v, start, steps, place);
+      if (top) this.#whenComplete(iadd(s, int(1)), top, iadd(start, int(this.#super)), length, () => inputs.forEach((_, k) => this.#transform(top, k, s, v, start)));
     });
   }
   /** A block is transformed once it is complete and another comes after it. */
   #whenComplete(next: Int, level: Level, end: Int, steps: Int, then: () => void): void {
     this.#w.branch({ kind: 'iand', left: icompare('lt', end, steps), right: icompare('lt', next, int(level.count)) }, then, () => undefined);
   }
-  #signalAt(k: number, t: Int): Int {
-    return imul(iadd(t, int(k * (this.#super + 1))), this.#g.lanes);
+  /** Signal k of the sequence's tile v: what stands at t + 1 is step t's, and at 0 a 0. */
+  #signalAt(k: number, v: Int, t: Int): Int {
+    return imul(iadd(t, imul(iadd(v, int(k * TOGETHER)), this.#length + 1)), this.#g.lanes);
   }
-  /** Signal k of a superblock, behind the last step before it: 0 at the start. */
-  #takeSignal(x: Instance, k: number, s: Int, row: Int, steps: Int, at: ReadonlyMap<Index, Int>): void {
-    const w = this.#w;
-    const last = w.let(this.#load(this.#signals, this.#signalAt(k, int(this.#super))));
-    const isFirst: Value = { kind: 'from-cond', cond: icompare('eq', s, int(0)) };
-    this.#store(this.#signals, this.#signalAt(k, int(0)), { kind: 'select', cond: isFirst, then: num(0), else: last });
-    w.loop('t', int(0), steps, 1, {}, (t) => {
-      const from = this.#element(x, iadd(row, t), at);
-      this.#store(this.#signals, this.#signalAt(k, iadd(t, int(1))), w.let({ kind: 'load', buffer: this.#touch(from.buffer, 'read'), at: from.at, access: from.vector ? 'vector' : 'uniform' }));
-    });
+  #answerAt(o: number, v: Int, t: Int): Int {
+    return imul(iadd(t, imul(iadd(v, int(o * TOGETHER)), this.#length)), this.#g.lanes);
   }
   /** What earlier superblocks give: all that the answers begin with. */
-  #fromBefore(top: Level | undefined, s: Int, o: number, place: Int): void {
+  #fromBefore(top: Level | undefined, s: Int, o: number, to: (t: Int) => Int, place: Int): void {
     const w = this.#w;
-    const { lanes } = this.#g;
-    const to = (t: Int): Int => imul(iadd(t, int(o * this.#super)), lanes);
     const nothing = (): void => w.loop('t', int(0), int(this.#super), 1, {}, (t) => this.#store(this.#answers, to(t), num(0)));
     if (!top) { nothing(); return; }
-    w.branch(icompare('eq', s, int(0)), nothing, () => this.#gather(top, o, s, place, (k, v) => this.#store(this.#answers, to(k), v)));
+    w.branch(icompare('eq', s, int(0)), nothing, () => this.#gather(top, o, s, place, (k, value) => this.#store(this.#answers, to(k), value)));
   }
-  #blocks(steps: Int, place: Int): void {
+  #blocks(v: Int, start: Int, steps: Int, place: Int): void {
     const w = this.#w;
-    const { lanes, inputs, outputs } = this.#g;
+    const { inputs, outputs } = this.#g;
     const level = this.#g.levels.find((l) => l.size === BLOCK);
     const count: Int = { kind: 'idiv', left: iadd(steps, int(BLOCK - 1)), by: BLOCK };
     w.loop('r', int(0), count, 1, {}, (r) => {
       const from = w.int('from', imul(r, BLOCK));
+      const first = w.int('first', iadd(start, from));
+      const end = w.int('end', imin(int(BLOCK), iadd(steps, imul(from, -1))));
       outputs.forEach((_, o) => {
-        const to = (t: Int): Int => imul(iadd(from, t, int(o * this.#super)), lanes);
-        if (level) w.branch(icompare('eq', r, int(0)), () => undefined, () => this.#gather(level, o, r, place, (k, v) =>
-          this.#store(this.#answers, to(k), { kind: 'binary', op: 'add', left: w.let(this.#load(this.#answers, to(k))), right: v })));
-        inputs.forEach((__, i) => this.#direct(o, i, from, steps, place));
+        const to = (t: Int): Int => this.#answerAt(o, v, iadd(first, t));
+        if (level) w.branch(icompare('eq', r, int(0)), () => undefined, () => this.#gather(level, o, r, place, (k, value) =>
+          this.#store(this.#answers, to(k), { kind: 'binary', op: 'add', left: w.let(this.#load(this.#answers, to(k))), right: value })));
+        inputs.forEach((__, i) => this.#direct(o, i, end, place, to, (t) => this.#load(this.#signals, this.#signalAt(i, v, iadd(first, t)))));
       });
-      if (level) this.#whenComplete(iadd(r, int(1)), level, iadd(from, int(BLOCK)), steps, () => inputs.forEach((_, k) => this.#transform(level, k, r, from)));
+      if (level) this.#whenComplete(iadd(r, int(1)), level, iadd(from, int(BLOCK)), steps, () => inputs.forEach((_, k) => this.#transform(level, k, r, v, first)));
     });
   }
   /** Σ_j k_j·x[t−j] inside a block, eight steps at a time. */
-  #direct(o: number, i: number, from: Int, steps: Int, place: Int): void {
+  #direct(o: number, i: number, end: Int, place: Int, to: (t: Int) => Int, signal: (t: Int) => Value): void {
     const w = this.#w;
-    const { lanes } = this.#g;
-    const pair = iadd(imul(place, this.#g.inputs.length * this.#g.outputs.length), int(o * this.#g.inputs.length + i));
-    const taps = (j: Int): Value => w.let(this.#load(this.#g.taps, imul(iadd(imul(pair, TAPS), j), lanes)));
-    // x'_τ = x_{τ−1} stands at τ: k_0 takes the one after.
-    const signal = (t: Int): Value => w.let(this.#load(this.#signals, this.#signalAt(i, iadd(from, t))));
-    const end = w.int('end', imin(int(BLOCK), iadd(steps, imul(from, -1))));
+    const { lanes, inputs, outputs } = this.#g;
+    const pair = iadd(imul(place, inputs.length * outputs.length), int(o * inputs.length + i));
+    const taps = (j: Int): Value => this.#load(this.#g.taps, imul(iadd(imul(pair, TAPS), j), lanes));
     w.loop('t', int(0), end, SIDE, {}, (t) => {
-      const at = (c: number): Int => imul(iadd(from, t, int(o * this.#super + c)), lanes);
-      const sums = Array.from({ length: SIDE }, (_, c) => w.variable('y', this.#load(this.#answers, at(c))));
-      w.loop('j', int(0), t, 1, {}, (j) => {
-        const x = signal(j);
-        sums.forEach((name, c) => w.set(name, muladd(this.#load(this.#g.taps, imul(iadd(imul(pair, TAPS), t, imul(j, -1), int(1 + c)), lanes)), x, { kind: 'reg', name })));
+      const sums = Array.from({ length: SIDE }, (_, c) => w.variable('y', this.#load(this.#answers, to(iadd(t, int(c))))));
+      w.loop('j', int(0), t, 2, {}, (j) => {
+        const x = [w.let(signal(j)), w.let(signal(iadd(j, int(1))))];
+        for (const [d, value] of x.entries()) sums.forEach((name, c) => w.set(name, muladd(w.let(taps(iadd(t, imul(j, -1), int(1 + c - d)))), value, { kind: 'reg', name })));
       });
-      const near = Array.from({ length: SIDE + 1 }, (_, c) => signal(iadd(t, int(c))));
+      // x'_τ = x_{τ−1} stands at τ: k_0 takes the one after.
+      const near = Array.from({ length: SIDE + 1 }, (_, c) => w.let(signal(iadd(t, int(c)))));
       sums.forEach((name, c) => {
         let sum: Value = { kind: 'reg', name };
-        for (let d = 0; d <= c + 1; d++) sum = muladd(taps(int(c + 1 - d)), near[d] as Value, sum);
-        this.#store(this.#answers, at(c), sum);
+        for (let d = 0; d <= c + 1; d++) sum = muladd(w.let(taps(int(c + 1 - d))), near[d] as Value, sum);
+        this.#store(this.#answers, to(iadd(t, int(c))), sum);
       });
     });
   }
@@ -193,10 +202,10 @@ class ConvolutionKernel {
       store: (k, z) => { this.#store(buffer, at(k), z.re); this.#store(buffer, iadd(at(k), int(lanes)), z.im); },
     };
   }
-  /** The spectrum of a signal's block `number`, which begins at step `from` of the superblock. */
-  #transform(level: Level, k: number, number: Int, from: Int): void {
+  /** The spectrum of a signal's block `number`, which begins at step `from`. */
+  #transform(level: Level, k: number, number: Int, v: Int, from: Int): void {
     const to = imul(iadd(number, int(k * (level.count - 1))), level.apart);
-    this.#fft(level).forward((j) => ({ re: this.#load(this.#signals, this.#signalAt(k, iadd(from, j))) }), this.#points(this.#spectra.get(level) as string, to));
+    this.#fft(level).forward((j) => ({ re: this.#load(this.#signals, this.#signalAt(k, v, iadd(from, j))) }), this.#points(this.#spectra.get(level) as string, to));
   }
   /** What all blocks before `number` give to it, as readout o sees it. */
   #gather(level: Level, o: number, number: Int, place: Int, give: (k: Int, v: Value) => void): void {
