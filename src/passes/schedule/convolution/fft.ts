@@ -48,8 +48,8 @@ export class Fft {
     for (let n = this.#size; n > 1; n /= n >= 4 ? 4 : 2) out.push(n);
     return out;
   }
-  /** The spectrum of a twisted signal. `input` is real where it has no `im`. */
-  forward(input: (at: Int) => { readonly re: Value; readonly im?: Value }, work: Points): void {
+  /** The spectrum of a twisted signal: of four numbers from a position on, the m-th goes to `output`. `input` is real where it has no `im`. */
+  forward(input: (at: Int) => { readonly re: Value; readonly im?: Value }, work: Points, output: (from: Int, m: number, z: Complex) => void): void {
     const w = this.#w;
     const q = this.#size / 4;
     w.loop('k', int(0), int(q), 1, {}, (k) => {
@@ -57,19 +57,16 @@ export class Fft {
       const out = this.#butterfly(x, 1);
       out.forEach((z, m) => work.store(iadd(k, int(m * q)), this.#times(z, this.#read(iadd(k, int(this.#size + m * q))), 1)));
     });
-    for (const n of this.#lengths.slice(1)) this.#pass(n, (base, step, twiddles) => {
-      const x = twiddles.map((_, l) => this.#named(work.load(iadd(base, int(l * step)))));
-      const out = n === 2 ? this.#pair(x) : this.#butterfly(x, 1);
-      out.forEach((z, m) => work.store(iadd(base, int(m * step)), this.#turn(z, twiddles[m], 1)));
+    for (const n of this.#lengths.slice(1, -1)) this.#decimate(n, work);
+    w.loop('f', int(0), int(this.#size), 4, {}, (f) => {
+      const x = [0, 1, 2, 3].map((m) => this.#named(work.load(iadd(f, int(m)))));
+      const out = this.#lengths.at(-1) === 4 ? this.#butterfly(x, 1) : [...this.#pair(x.slice(0, 2)), ...this.#pair(x.slice(2))];
+      out.forEach((z, m) => output(f, m, z));
     });
   }
   /** A whole complex transform in place, without twist. */
   plain(work: Points): void {
-    for (const n of this.#lengths) this.#pass(n, (base, step, twiddles) => {
-      const x = twiddles.map((_, l) => this.#named(work.load(iadd(base, int(l * step)))));
-      const out = n === 2 ? this.#pair(x) : this.#butterfly(x, 1);
-      out.forEach((z, m) => work.store(iadd(base, int(m * step)), this.#turn(z, twiddles[m], 1)));
-    });
+    for (const n of this.#lengths) this.#decimate(n, work);
   }
   /** The untwisted signal's real part, times the size; `spectrum` gives the four numbers that begin at a position. */
   inverse(spectrum: (at: Int) => readonly Complex[], work: Points, output: (at: Int, re: Value) => void): void {
@@ -95,6 +92,14 @@ export class Fft {
     });
   }
 
+  /** The pass that takes blocks of n apart. */
+  #decimate(n: number, work: Points): void {
+    this.#pass(n, (base, step, twiddles) => {
+      const x = twiddles.map((_, l) => this.#named(work.load(iadd(base, int(l * step)))));
+      const out = n === 2 ? this.#pair(x) : this.#butterfly(x, 1);
+      out.forEach((z, m) => work.store(iadd(base, int(m * step)), this.#turn(z, twiddles[m], 1)));
+    });
+  }
   /** One pass over blocks of n, a twiddle's blocks together; of the first number of each the twiddle is 1. */
   #pass(n: number, body: (base: Int, step: number, twiddles: readonly (Complex | undefined)[]) => void): void {
     const w = this.#w;

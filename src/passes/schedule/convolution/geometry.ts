@@ -3,12 +3,14 @@
  * superblocks give, goes through spectra, one for each distance. Blocks stand at fixed steps and give only once they are complete, so that no
  * step's answer depends on later steps, in any bit.
  */
+import type { Int } from '../../../ir/kernel.js';
 import type { Index } from '../../../ir/program.js';
 import type { Convolved, Placed } from '../../../ir/stages.js';
+import { iadd, imul } from '../ints.js';
 import type { Layout } from '../layout.js';
 
 /** Steps of a block: a size that is transformed. The one before divides the next. */
-export const BLOCKS = [64, 512] as const;
+export const BLOCKS = [64, 1024] as const;
 
 /** One signal or readout of a channel: its own indices at fixed values. */
 export interface Instance {
@@ -20,11 +22,9 @@ export interface Level {
   readonly size: number;
   /** Blocks of this size in one of the next, or in the kernels' length. */
   readonly count: number;
-  /** float32 [outer, tile, readout, signal, distance − 1, position, re and im, lane]. */
+  /** float32 [outer, tile, readout, signal, position / 4, distance − 1, position mod 4, re and im, lane]: what is added up lies in a row. */
   readonly spectra: string;
   readonly twiddles: string;
-  /** Floats from one distance to the next: the last ones are apart, so that not all fall into one set of a cache. */
-  readonly apart: number;
 }
 export interface Geometry {
   readonly name: string;
@@ -41,8 +41,6 @@ export interface Geometry {
   readonly kernel: string;
 }
 
-const PAD = 16;
-
 export function geometryOf(name: string, convolved: Convolved, layout: Layout, lanes: number): Geometry {
   const inputs = instances(convolved.sources);
   const outputs = instances(convolved.readouts);
@@ -54,10 +52,9 @@ export function geometryOf(name: string, convolved: Convolved, layout: Layout, l
   const levels = BLOCKS.flatMap((size, k): Level[] => {
     const count = Math.min(BLOCKS[k + 1] ?? Infinity, convolved.length) / size;
     if (count < 2) return [];
-    const apart = 2 * size * lanes + PAD;
     return [{
-      size, count, apart, twiddles: layout.table(`#twiddles.${size}`, 'constant', 4 * size),
-      spectra: layout.table(`${name}#spectra.${size}`, 'constant', places * pairs * (count - 1) * apart),
+      size, count, twiddles: layout.table(`#twiddles.${size}`, 'constant', 4 * size),
+      spectra: layout.table(`${name}#spectra.${size}`, 'constant', places * pairs * (count - 1) * 2 * size * lanes),
     }];
   });
   return {
@@ -65,6 +62,10 @@ export function geometryOf(name: string, convolved: Convolved, layout: Layout, l
     taps: layout.table(`${name}#taps`, 'constant', places * pairs * TAPS * lanes),
     kernel: layout.table(`${name}#kernel`, 'load', pairs * channels(convolved) * (convolved.length + 1)),
   };
+}
+/** Where the four numbers from position f on begin, of block or distance `number`; f is a multiple of 4. */
+export function spectrumAt({ size, count }: Level, lanes: number, which: Int, f: Int, number: Int): Int {
+  return iadd(imul(which, (count - 1) * size * 2 * lanes), imul(f, (count - 1) * 2 * lanes), imul(number, 8 * lanes));
 }
 /** k_0, and the taps of a block. */
 export const TAPS = BLOCKS[0] + 1;

@@ -10,7 +10,7 @@ import type { Layout } from '../layout.js';
 import { LENGTHS } from '../limits.js';
 import { Writer } from '../writer.js';
 import { Fft, type Complex, type Points } from './fft.js';
-import { BLOCKS, TAPS, type Geometry, type Instance, type Level } from './geometry.js';
+import { BLOCKS, spectrumAt, TAPS, type Geometry, type Instance, type Level } from './geometry.js';
 
 /** Steps whose direct sums are under way at once. */
 const SIDE = 8;
@@ -32,7 +32,7 @@ class ConvolutionKernel {
   /** Of tiles that go together: signals, one step late, and answers. Of one tile: a transform at work, and of each level the spectra of its blocks. */
   readonly #signals: string;
   readonly #answers: string;
-  readonly #work: string;
+  readonly #transforms: string;
   readonly #spectra: ReadonlyMap<Level, string>;
   readonly #super: number;
   readonly #length: number;
@@ -45,9 +45,9 @@ class ConvolutionKernel {
     const scratch = (what: string, row: number): string => layout.chunkMemory(`${g.name}#${what}`, { row, cells: row, slots: 1 }, c.length).buffer;
     this.#signals = scratch('signals', g.inputs.length * TOGETHER * (c.length + 1) * g.lanes);
     this.#answers = scratch('answers', g.outputs.length * TOGETHER * c.length * g.lanes);
-    this.#work = scratch('transform', 2 * this.#super * g.lanes);
-    this.#spectra = new Map(g.levels.map((l) => [l, scratch(`blocks.${l.size}`, g.inputs.length * (l.count - 1) * l.apart)]));
-    const written = [this.#signals, this.#answers, this.#work, ...this.#spectra.values(), ...g.outputs.map((o) => layout.of(o.placed.def).buffer)];
+    this.#transforms = scratch('transform', 2 * this.#super * g.lanes);
+    this.#spectra = new Map(g.levels.map((l) => [l, scratch(`blocks.${l.size}`, g.inputs.length * (l.count - 1) * 2 * l.size * g.lanes)]));
+    const written = [this.#signals, this.#answers, this.#transforms, ...this.#spectra.values(), ...g.outputs.map((o) => layout.of(o.placed.def).buffer)];
     this.#w = new Writer(written, ['$B', '$T']);
   }
   kernel(name: string): Kernel {
@@ -194,41 +194,46 @@ class ConvolutionKernel {
     const uniform = (at: Int): Value => ({ kind: 'load', buffer: this.#touch(level.twiddles, 'read'), at, access: 'uniform' });
     return new Fft(this.#w, level.size, (at) => ({ re: uniform(imul(at, 2)), im: uniform(iadd(imul(at, 2), int(1))) }));
   }
-  #points(buffer: string, from: Int): Points {
+  /** A transform at work. */
+  #work(): Points {
     const { lanes } = this.#g;
-    const at = (k: Int): Int => iadd(from, imul(k, 2 * lanes));
+    const at = (k: Int): Int => imul(k, 2 * lanes);
     return {
-      load: (k) => ({ re: this.#load(buffer, at(k)), im: this.#load(buffer, iadd(at(k), int(lanes))) }),
-      store: (k, z) => { this.#store(buffer, at(k), z.re); this.#store(buffer, iadd(at(k), int(lanes)), z.im); },
+      load: (k) => ({ re: this.#load(this.#transforms, at(k)), im: this.#load(this.#transforms, iadd(at(k), int(lanes))) }),
+      store: (k, z) => { this.#store(this.#transforms, at(k), z.re); this.#store(this.#transforms, iadd(at(k), int(lanes)), z.im); },
     };
   }
   /** The spectrum of a signal's block `number`, which begins at step `from`. */
   #transform(level: Level, k: number, number: Int, v: Int, from: Int): void {
-    const to = imul(iadd(number, int(k * (level.count - 1))), level.apart);
-    this.#fft(level).forward((j) => ({ re: this.#load(this.#signals, this.#signalAt(k, v, iadd(from, j))) }), this.#points(this.#spectra.get(level) as string, to));
+    const { lanes } = this.#g;
+    const spectra = this.#spectra.get(level) as string;
+    this.#fft(level).forward((j) => ({ re: this.#load(this.#signals, this.#signalAt(k, v, iadd(from, j))) }), this.#work(), (f, m, z) => {
+      const to = iadd(spectrumAt(level, lanes, int(k), f, number), int(2 * m * lanes));
+      this.#store(spectra, to, z.re);
+      this.#store(spectra, iadd(to, int(lanes)), z.im);
+    });
   }
   /** What all blocks before `number` give to it, as readout o sees it. */
   #gather(level: Level, o: number, number: Int, place: Int, give: (k: Int, v: Value) => void): void {
     const w = this.#w;
     const { inputs, outputs, lanes } = this.#g;
+    const reg = (name: string): Value => ({ kind: 'reg', name });
     const spectrum = (f: Int): Complex[] => {
       const sums = Array.from({ length: 4 }, () => [w.variable('re', num(0)), w.variable('im', num(0))] as const);
       inputs.forEach((_, i) => w.loop('q', int(0), number, 1, {}, (q) => {
         const pair = iadd(imul(place, inputs.length * outputs.length), int(o * inputs.length + i));
-        const distance = iadd(number, imul(q, -1), int(-1));
-        const at = (base: Int, n: number): Int => iadd(base, imul(iadd(f, int(n)), 2 * lanes));
-        sums.forEach(([re, im], n) => {
-          const x = this.#complex(this.#spectra.get(level) as string, at(imul(iadd(q, int(i * (level.count - 1))), level.apart), n));
-          const k = this.#complex(level.spectra, at(imul(iadd(imul(pair, level.count - 1), distance), level.apart), n));
-          const reg = (name: string): Value => ({ kind: 'reg', name });
-          const times = (left: Value, right: Value): Value => ({ kind: 'binary', op: 'mul', left, right });
-          w.set(re, { kind: 'binary', op: 'sub', left: muladd(x.re, k.re, reg(re)), right: times(x.im, k.im) });
+        const block = spectrumAt(level, lanes, int(i), f, q);
+        const kernel = spectrumAt(level, lanes, pair, f, iadd(number, imul(q, -1), int(-1)));
+        sums.forEach(([re, im], m) => {
+          const x = this.#complex(this.#spectra.get(level) as string, iadd(block, int(2 * m * lanes)));
+          const k = this.#complex(level.spectra, iadd(kernel, int(2 * m * lanes)));
+          w.set(re, { kind: 'binary', op: 'sub', left: muladd(x.re, k.re, reg(re)), right: { kind: 'binary', op: 'mul', left: x.im, right: k.im } });
           w.set(im, muladd(x.im, k.re, muladd(x.re, k.im, reg(im))));
         });
       }));
-      return sums.map(([re, im]) => ({ re: { kind: 'reg', name: re }, im: { kind: 'reg', name: im } }));
+      return sums.map(([re, im]) => ({ re: reg(re), im: reg(im) }));
     };
-    this.#fft(level).inverse(spectrum, this.#points(this.#work, int(0)), give);
+    this.#fft(level).inverse(spectrum, this.#work(), give);
   }
   #complex(buffer: string, at: Int): Complex {
     return { re: this.#w.let(this.#load(buffer, at)), im: this.#w.let(this.#load(buffer, iadd(at, int(this.#g.lanes)))) };

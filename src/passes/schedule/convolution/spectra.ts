@@ -9,7 +9,7 @@ import type { Convolved } from '../../../ir/stages.js';
 import { iadd, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
 import { Fft, tableSize, type Points } from './fft.js';
-import { channels, TAPS, type Geometry, type Level } from './geometry.js';
+import { channels, spectrumAt, TAPS, type Geometry, type Level } from './geometry.js';
 import { Host, mul, num } from './host.js';
 
 /** The twiddles of a size, in float64 scratch and rounded for the run. */
@@ -44,12 +44,10 @@ export function spectraKernel(entry: string, g: Geometry, c: Convolved, layout: 
     const fft = new Fft(h.w, l.size, (at) => ({ re: h.load(table, imul(at, 2)), im: h.load(table, iadd(imul(at, 2), int(1))) }));
     h.w.loop('p', int(1), int(l.count), 1, {}, (p) => {
       const k = (distance: Int, j: Int) => h.load(g.kernel, iadd(from, imul(distance, l.size), j, int(1)));
-      fft.forward((j) => ({ re: k(p, j), im: { kind: 'unary', op: 'neg', arg: k(iadd(p, int(-1)), j) } }), points);
-      const to = iadd(imul(iadd(imul(pair, l.count - 1), p, int(-1)), l.apart), lane);
-      h.w.loop('f', int(0), int(l.size), 1, {}, (f) => {
-        const z = points.load(f);
-        h.store(l.spectra, iadd(to, imul(f, 2 * g.lanes)), mul(z.re, num(1 / l.size)));
-        h.store(l.spectra, iadd(to, imul(f, 2 * g.lanes), int(g.lanes)), mul(z.im, num(1 / l.size)));
+      fft.forward((j) => ({ re: k(p, j), im: { kind: 'unary', op: 'neg', arg: k(iadd(p, int(-1)), j) } }), points, (f, m, z) => {
+        const to = iadd(spectrumAt(l, g.lanes, pair, f, iadd(p, int(-1))), int(2 * m * g.lanes), lane);
+        h.store(l.spectra, to, mul(z.re, num(1 / l.size)));
+        h.store(l.spectra, iadd(to, int(g.lanes)), mul(z.im, num(1 / l.size)));
       });
     });
   };
