@@ -127,7 +127,7 @@ export function compile(entry: string, host: SourceHost, options: CompileOptions
   const source = simplify.run(running, builder);
   const recurrences: Recurrences = { program: source, forms: normalForms(source, builder) };
   const fused = fuse(rewrite(running, builder, options.onPass), builder);
-  const graph = chooseStrategies(fused, wasm.caps, builder, options.strategy ?? 'auto', diagnostics, recurrences);
+  const graph = chooseStrategies(fused, wasm.caps, builder, options.strategy ?? 'auto', diagnostics, recurrences, stability);
   if (diagnostics.hasErrors) return { diagnostics: diagnostics.list, program, builder };
   const scheduled = schedule(graph, wasm.caps, builder);
   for (const kernel of scheduled.kernels) verifyKernel(kernel);

@@ -3,6 +3,7 @@
  * and no clock, and no pass asks for a target's name.
  */
 import type { Kernel, StorageTypes } from '../src/ir/kernel.js';
+import type { Costs } from '../src/passes/convolution/cost.js';
 import type { Threads } from '../src/passes/schedule/threads/machine.js';
 
 export interface Capabilities {
@@ -14,6 +15,8 @@ export interface Capabilities {
   readonly threads?: Threads;
   /** What it can store beside float32. */
   readonly storage?: StorageTypes;
+  /** What convolutions and scans cost, where they are to be weighed. */
+  readonly costs?: Costs;
 }
 export interface Target<Options> {
   readonly name: string;

@@ -2,7 +2,8 @@
  * How each recurrence is run, by what it is and what the machine has.
  *
  * serial: channels in parallel, time in order. chunked: per-chunk summaries, a carry scan, a second pass; twice the arithmetic, for
- * machines with more threads than channels. step: a step at a time, where the recurrence isn't affine, or on request.
+ * machines with more threads than channels. convolution: a time-invariant recurrence by its kernel, where the state is large: streams, and what lies
+ * beyond the kernel, are run in order. step: a step at a time, where the recurrence isn't affine, or on request.
  *
  * It is chosen for the machine, before the batch is known: a choice by the batch would change the bits of its rows. A model is
  * chunked on request only: pieces of a stream would have other bits than the whole, and the few steps of the self-test reach no carry.
@@ -13,8 +14,10 @@ import { printExpr } from '../ir/print-program.js';
 import type { Stage, StageGraph, Strategy } from '../ir/stages.js';
 import { chunkStep, type ChunkStep, type NoChunkStep } from './chunk-step.js';
 import type { Recurrences } from './normal-form.js';
+import type { StabilityReport } from './stability.js';
 import { applyConvolutions } from './convolution/apply.js';
-import { kernelLength, MIN_LENGTH } from './convolution/length.js';
+import { convolutionCost, scanCost, TYPICAL_LENGTH } from './convolution/cost.js';
+import { kernelLength, MIN_LENGTH, WORTHWHILE_LENGTH } from './convolution/length.js';
 import { recognise, type Convolution, type NoConvolution } from './convolution/recognise.js';
 import { CHUNK } from './schedule/limits.js';
 import type { Machine } from './schedule/shape.js';
@@ -28,12 +31,14 @@ type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
 
 /** `source`: the recurrences as the user wrote them, to say in whose words what forbids a scan. */
 export function chooseStrategies(
-  graph: StageGraph, machine: Machine, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences,
+  graph: StageGraph, machine: Machine, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences, stability: readonly StabilityReport[] = [],
 ): StageGraph {
+  const convolutions = new Map(graph.stages.filter((s) => s.anchor === 'scan').map((s) => [s, machine.threads ? onThreads : recognise(s, graph.program, builder, graph.wholeSequence !== undefined)]));
+  const faster = wanted === 'auto' ? fasterConvolved(graph, convolutions, machine, stability) : new Map<Stage, Verdict>();
   const chosen = new Map<Stage, Convolution>();
   const stages = graph.stages.map((stage): Stage => {
     if (stage.anchor !== 'scan') return stage;
-    const convolution = machine.threads ? onThreads : recognise(stage, graph.program, builder, graph.wholeSequence !== undefined);
+    const convolution = convolutions.get(stage) as Convolution | NoConvolution;
     const step = chunkStep(stage, graph.program, builder);
     const named = stage.states[0] && graph.program.definitions[stage.states[0].def];
     if (named && wanted === 'convolution' && convolution.kind === 'none') diagnostics.error('SSM4103', named.span, { state: named.name, why: convolution.why });
@@ -42,22 +47,46 @@ export function chooseStrategies(
     const why = step.kind === 'none' && !affine ? ((named && source && reasonOf(named.name, source)) ?? step.why) : '';
     if (named && !affine) diagnostics.warning('SSM3301', named.span, { state: named.name, why });
     const fill = fillOf(stage, machine);
-    const options = weigh(step, affine, why, fill, convolution);
+    const options = weigh(step, affine, why, fill, convolution, faster.get(stage)?.why);
     const choose = (name: Strategy, because?: string): Stage => {
       const own = options.find((o) => o.name === name);
       return { ...stage, strategy: { name, why: because ?? own?.why ?? '', weighed: options.filter((o) => o.name !== name) } };
     };
     if (wanted === 'chunked' && step.kind === 'chunk-step') return choose('chunked', ASKED);
     if (wanted === 'step') return choose('step', ASKED);
-    if (wanted === 'convolution' && convolution.kind === 'convolution') {
-      const convolved = choose('convolution', ASKED);
+    if (convolution.kind === 'convolution' && (wanted === 'convolution' || faster.get(stage)?.better)) {
+      const convolved = choose('convolution', ...(wanted === 'convolution' ? [ASKED] : []));
       chosen.set(convolved, convolution);
       return convolved;
     }
     return affine ? choose('serial') : choose('step');
   });
   const done = { ...graph, stages };
-  return chosen.size === 0 ? done : applyConvolutions(done, chosen, kernelLength([...chosen]) ?? MIN_LENGTH, builder);
+  return chosen.size === 0 ? done : applyConvolutions(done, chosen, kernelLength(graph, [...chosen]) ?? MIN_LENGTH, builder);
+}
+interface Verdict {
+  readonly better: boolean;
+  readonly why: string;
+}
+/** Of the recurrences that can be convolutions, which are faster so, by the machine's costs. All of a model share one length. */
+function fasterConvolved(graph: StageGraph, convolutions: ReadonlyMap<Stage, Convolution | NoConvolution>, { costs }: Machine, stability: readonly StabilityReport[]): ReadonlyMap<Stage, Verdict> {
+  if (!costs) return new Map();
+  const possible = [...convolutions].flatMap(([stage, c]) => (c.kind === 'convolution' ? [[stage, c] as const] : []));
+  const weighed = possible.map(([stage, c]) => {
+    const [scan, convolved] = [scanCost(stage, costs), convolutionCost(c, TYPICAL_LENGTH, costs)];
+    const why = `a channel's step takes about ${shown(convolved)} ns at ${TYPICAL_LENGTH} steps, ${shown(scan)} ns as a scan`;
+    const grows = mayGrow(graph, stage, stability);
+    return { stage, c, better: convolved < scan && !grows, why: grows ? `${why}; it may grow, and what a transform rounds is relative to its largest answer` : why };
+  });
+  const better = weighed.filter((w) => w.better);
+  const length = better.length > 0 ? kernelLength(graph, better.map((w) => [w.stage, w.c] as const)) ?? 0 : 0;
+  return new Map(weighed.map(({ stage, better, why }) => [stage, better && length < WORTHWHILE_LENGTH
+    ? { better: false, why: `${why}; but its spectra, or a tile of activations, would take too much memory` } : { better, why: better ? `${why}; kernels of ${length} steps` : why }]));
+}
+const shown = (x: number): string => `${Number(x.toPrecision(2))}`;
+function mayGrow(graph: StageGraph, stage: Stage, stability: readonly StabilityReport[]): boolean {
+  const names = new Set(stage.items.map((i) => (graph.program.definitions[i.def]?.name ?? '').replace(/#.*$/, '')));
+  return stability.some((r) => r.verdict === 'may-grow' && r.states.some((s) => names.has(s.replace(/#.*$/, ''))));
 }
 interface Fill {
   /** What the machine has to do at once, in words. */
@@ -72,7 +101,7 @@ function fillOf(stage: Stage, { threads }: Machine): Fill | undefined {
   const few = 2 * TYPICAL_BATCH * points < threads.toFill;
   return { but: few ? '; on request only: a stream in pieces would not have the bits of the whole' : '', text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
 }
-function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined, convolution: Convolution | NoConvolution): Weighed {
+function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined, convolution: Convolution | NoConvolution, costs = 'its transition has no t'): Weighed {
   if (!affine) return [
     { name: 'step', possible: true, why: notAffine },
     { name: 'serial', possible: false, why: 'no scan: it is not affine' }, { name: 'chunked', possible: false, why: 'no scan: it is not affine' },
@@ -85,7 +114,7 @@ function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string
     step.kind === 'chunk-step'
       ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: ${fill ? `twice the arithmetic; ${fill.text}${fill.but}` : 'for more threads than channels'}` }
       : { name: 'chunked', possible: false, why: step.why },
-    convolution.kind === 'none' ? { name: 'convolution', possible: false, why: convolution.why } : { name: 'convolution', possible: true, why: 'its transition has no t' },
+    convolution.kind === 'none' ? { name: 'convolution', possible: false, why: convolution.why } : { name: 'convolution', possible: true, why: costs },
     { name: 'step', possible: true, why: 'what streaming does; the same order as serial' },
   ];
 }

@@ -35,7 +35,7 @@ const rules: readonly { readonly of: string; readonly may: readonly string[]; re
   { of: 'src/interpreter', may: ['src/ir'] },
   { of: 'src/check', may: ['grammar', 'src/ir', 'src/diagnostics'] },
   { of: 'src/passes', may: ['grammar', 'src/ir', 'src/diagnostics'], types: ['src/runtime/manifest.ts'] },
-  { of: 'targets', may: ['src/ir', 'src/runtime'], types: ['src/passes/schedule/threads/machine.ts'] },
+  { of: 'targets', may: ['src/ir', 'src/runtime'], types: ['src/passes/schedule/threads/machine.ts', 'src/passes/convolution/cost.ts'] },
   { of: 'src/runtime', may: [] },
   { of: 'src/bindings', may: ['ts-morph', 'src/runtime'] },
   { of: 'src/language-service', may: ['grammar', 'src/ir', 'src/check', 'src/passes', 'src/diagnostics', 'src/explain', 'src/compile.ts'] },

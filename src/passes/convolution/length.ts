@@ -3,21 +3,29 @@
  * length for a model, so that all of its convolutions see the same tile of steps.
  */
 import type { Index } from '../../ir/program.js';
-import type { Stage } from '../../ir/stages.js';
+import type { Stage, StageGraph } from '../../ir/stages.js';
 import type { Convolution } from './recognise.js';
 
 export const MIN_LENGTH = 512;
 export const MAX_LENGTH = 16384;
+/** A shorter one isn't worth its load time where no one asked for it. */
+export const WORTHWHILE_LENGTH = 2048;
 /** Bytes that the spectra of a model's convolutions may take, beside which a kernel's other constants are small. */
 const SPECTRA_BYTES = 64 * 2 ** 20;
+/** Bytes that activations may take for the steps of one tile, which are the kernels' length. */
+const ROWS_BYTES = 128 * 2 ** 20;
+/** Stored values of the widest stage that are alive together, about. */
+const ALIVE = 6;
 
 const size = (indices: readonly Index[]): number => indices.reduce((n, i) => n * i.axis.size, 1);
 export const pairsOf = (c: Convolution): number => c.sources.reduce((n, s) => n + size(s.own), 0) * c.readouts.reduce((n, r) => n + size(r.own), 0);
 
 /** A power of two; undefined where even the shortest would take too much. */
-export function kernelLength(chosen: readonly (readonly [Stage, Convolution])[]): number | undefined {
+export function kernelLength(graph: StageGraph, chosen: readonly (readonly [Stage, Convolution])[]): number | undefined {
+  const rows = graph.stages.filter((s) => s.phase === 'step').map((s) => [...s.stored].reduce((n, id) => n + 4 * size(graph.program.definitions[id]?.indices ?? []), 0));
+  const perRow = ALIVE * Math.max(0, ...rows);
   // A complex number for each step.
   const perStep = chosen.reduce((n, [stage, c]) => n + 8 * pairsOf(c) * size(stage.domain), 0);
-  for (let length = MAX_LENGTH; length >= MIN_LENGTH; length /= 2) if (length * perStep <= SPECTRA_BYTES) return length;
+  for (let length = MAX_LENGTH; length >= MIN_LENGTH; length /= 2) if (length * perStep <= SPECTRA_BYTES && length * perRow <= ROWS_BYTES) return length;
   return undefined;
 }

@@ -7,6 +7,7 @@ import type { Index, UnaryOp } from '../../ir/program.js';
 import type { Item, Stage } from '../../ir/stages.js';
 import { UNROLL } from './limits.js';
 import type { StorageTypes } from '../../ir/kernel.js';
+import type { Costs } from '../convolution/cost.js';
 import type { Threads } from './threads/machine.js';
 
 export interface Machine {
@@ -17,6 +18,7 @@ export interface Machine {
   readonly threads?: Threads;
   /** What it can store beside float32. */
   readonly storage?: StorageTypes;
+  readonly costs?: Costs;
 }
 export interface Shape {
   /** The domain index on the lanes; none: loops right under the domain go over lanes, or nothing does. */
