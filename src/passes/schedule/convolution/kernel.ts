@@ -29,11 +29,11 @@ class ConvolutionKernel {
   readonly #layout: Layout;
   readonly #w: Writer;
   readonly #used = new Map<string, 'read' | 'write' | 'read-write'>();
-  /** Of tiles that go together: signals, one step late, and answers. Of one tile: a transform at work, and of each level the spectra of its blocks. */
+  /** Of tiles that go together: signals, one step late, and answers. Of one tile: a transform at work, and the levels'. */
   readonly #signals: string;
   readonly #answers: string;
   readonly #transforms: string;
-  readonly #spectra: ReadonlyMap<Level, string>;
+  readonly #memories: ReadonlyMap<Level, Memories>;
   readonly #super: number;
   readonly #length: number;
 
@@ -46,8 +46,11 @@ class ConvolutionKernel {
     this.#signals = scratch('signals', g.inputs.length * TOGETHER * (c.length + 1) * g.lanes);
     this.#answers = scratch('answers', g.outputs.length * TOGETHER * c.length * g.lanes);
     this.#transforms = scratch('transform', 2 * this.#super * g.lanes);
-    this.#spectra = new Map(g.levels.map((l) => [l, scratch(`blocks.${l.size}`, g.inputs.length * (l.count - 1) * 2 * l.size * g.lanes)]));
-    const written = [this.#signals, this.#answers, this.#transforms, ...this.#spectra.values(), ...g.outputs.map((o) => layout.of(o.placed.def).buffer)];
+    this.#memories = new Map(g.levels.map((l) => {
+      const each = (l.count - 1) * 2 * l.size * g.lanes;
+      return [l, { spectra: scratch(`blocks.${l.size}`, g.inputs.length * each), given: scratch(`given.${l.size}`, g.outputs.length * each) }];
+    }));
+    const written = [this.#signals, this.#answers, this.#transforms, ...[...this.#memories.values()].flatMap((m) => [m.spectra, m.given]), ...g.outputs.map((o) => layout.of(o.placed.def).buffer)];
     this.#w = new Writer(written, ['$B', '$T']);
   }
   kernel(name: string): Kernel {
@@ -119,20 +122,17 @@ class ConvolutionKernel {
   /** Superblock after superblock of one tile of channels. */
   #sequence(length: Int, v: Int, place: Int): void {
     const w = this.#w;
-    const { inputs, outputs } = this.#g;
-    const top = this.#g.levels.find((l) => l.size === SUPER);
-    const count: Int = { kind: 'idiv', left: iadd(length, int(this.#super - 1)), by: this.#super };
-    w.loop('s', int(0), count, 1, {}, (s) => {
+    const { outputs, levels } = this.#g;
+    const top = levels.find((l) => l.size === SUPER);
+    const level = levels.find((l) => l.size === BLOCK);
+    if (top) this.#spread(top, v, int(0), length, place);
+    w.loop('s', int(0), blocksOf(length, this.#super), 1, {}, (s) => {
       const start = w.int('start', imul(s, this.#super));
       const steps = w.int('steps', imin(int(this.#super), iadd(length, imul(start, -1))));
-      outputs.forEach((_, o) => this.#fromBefore(top, s, o, (t) => this.#answerAt(o, v, iadd(start, t)), place));
-      this.#blocks(v, start, steps, place);
-      if (top) this.#whenComplete(iadd(s, int(1)), top, iadd(start, int(this.#super)), length, () => inputs.forEach((_, k) => this.#transform(top, k, s, v, start)));
+      outputs.forEach((_, o) => this.#fromBefore(top, s, o, (t) => this.#answerAt(o, v, iadd(start, t))));
+      if (level) this.#spread(level, v, start, steps, place);
+      this.#blocks(level, v, start, steps, place);
     });
-  }
-  /** A block is transformed once it is complete and another comes after it. */
-  #whenComplete(next: Int, level: Level, end: Int, steps: Int, then: () => void): void {
-    this.#w.branch({ kind: 'iand', left: icompare('lt', end, steps), right: icompare('lt', next, int(level.count)) }, then, () => undefined);
   }
   /** Signal k of the sequence's tile v: what stands at t + 1 is step t's, and at 0 a 0. */
   #signalAt(k: number, v: Int, t: Int): Int {
@@ -142,28 +142,24 @@ class ConvolutionKernel {
     return imul(iadd(t, imul(iadd(v, int(o * TOGETHER)), this.#length)), this.#g.lanes);
   }
   /** What earlier superblocks give: all that the answers begin with. */
-  #fromBefore(top: Level | undefined, s: Int, o: number, to: (t: Int) => Int, place: Int): void {
+  #fromBefore(top: Level | undefined, s: Int, o: number, to: (t: Int) => Int): void {
     const w = this.#w;
     const nothing = (): void => w.loop('t', int(0), int(this.#super), 1, {}, (t) => this.#store(this.#answers, to(t), num(0)));
     if (!top) { nothing(); return; }
-    w.branch(icompare('eq', s, int(0)), nothing, () => this.#gather(top, o, s, place, (k, value) => this.#store(this.#answers, to(k), value)));
+    w.branch(icompare('eq', s, int(0)), nothing, () => this.#given(top, o, s, (k, value) => this.#store(this.#answers, to(k), value)));
   }
-  #blocks(v: Int, start: Int, steps: Int, place: Int): void {
+  #blocks(level: Level | undefined, v: Int, start: Int, steps: Int, place: Int): void {
     const w = this.#w;
     const { inputs, outputs } = this.#g;
-    const level = this.#g.levels.find((l) => l.size === BLOCK);
-    const count: Int = { kind: 'idiv', left: iadd(steps, int(BLOCK - 1)), by: BLOCK };
-    w.loop('r', int(0), count, 1, {}, (r) => {
-      const from = w.int('from', imul(r, BLOCK));
-      const first = w.int('first', iadd(start, from));
-      const end = w.int('end', imin(int(BLOCK), iadd(steps, imul(from, -1))));
+    w.loop('r', int(0), blocksOf(steps, BLOCK), 1, {}, (r) => {
+      const first = w.int('first', iadd(start, imul(r, BLOCK)));
+      const end = w.int('end', imin(int(BLOCK), iadd(steps, imul(r, -BLOCK))));
       outputs.forEach((_, o) => {
         const to = (t: Int): Int => this.#answerAt(o, v, iadd(first, t));
-        if (level) w.branch(icompare('eq', r, int(0)), () => undefined, () => this.#gather(level, o, r, place, (k, value) =>
+        if (level) w.branch(icompare('eq', r, int(0)), () => undefined, () => this.#given(level, o, r, (k, value) =>
           this.#store(this.#answers, to(k), { kind: 'binary', op: 'add', left: w.let(this.#load(this.#answers, to(k))), right: value })));
         inputs.forEach((__, i) => this.#direct(o, i, end, place, to, (t) => this.#load(this.#signals, this.#signalAt(i, v, iadd(first, t)))));
       });
-      if (level) this.#whenComplete(iadd(r, int(1)), level, iadd(from, int(BLOCK)), steps, () => inputs.forEach((_, k) => this.#transform(level, k, r, v, first)));
     });
   }
   /** Σ_j k_j·x[t−j] inside a block, eight steps at a time. */
@@ -203,39 +199,60 @@ class ConvolutionKernel {
       store: (k, z) => { this.#store(this.#transforms, at(k), z.re); this.#store(this.#transforms, iadd(at(k), int(lanes)), z.im); },
     };
   }
-  /** The spectrum of a signal's block `number`, which begins at step `from`. */
-  #transform(level: Level, k: number, number: Int, v: Int, from: Int): void {
+  /** The m-th of the numbers of a spectrum that begin at `at`. */
+  #complex(buffer: string, at: Int, m: number): Complex {
     const { lanes } = this.#g;
-    const spectra = this.#spectra.get(level) as string;
-    this.#fft(level).forward((j) => ({ re: this.#load(this.#signals, this.#signalAt(k, v, iadd(from, j))) }), this.#work(), (f, m, z) => {
-      const to = iadd(spectrumAt(level, lanes, int(k), f, number), int(2 * m * lanes));
-      this.#store(spectra, to, z.re);
-      this.#store(spectra, iadd(to, int(lanes)), z.im);
-    });
+    return { re: this.#w.let(this.#load(buffer, iadd(at, int(2 * m * lanes)))), im: this.#w.let(this.#load(buffer, iadd(at, int((2 * m + 1) * lanes)))) };
   }
-  /** What all blocks before `number` give to it, as readout o sees it. */
-  #gather(level: Level, o: number, number: Int, place: Int, give: (k: Int, v: Value) => void): void {
+  #put(buffer: string, at: Int, m: number, z: Complex): void {
+    const { lanes } = this.#g;
+    this.#store(buffer, iadd(at, int(2 * m * lanes)), z.re);
+    this.#store(buffer, iadd(at, int((2 * m + 1) * lanes)), z.im);
+  }
+  /**
+   * What complete blocks give to later ones: the spectrum of each block but the last, then, four positions at a time, the sums for each block
+   * but the first. All blocks' numbers at a position lie in a row, so that they come from memory once.
+   */
+  #spread(level: Level, v: Int, start: Int, steps: Int, place: Int): void {
     const w = this.#w;
     const { inputs, outputs, lanes } = this.#g;
-    const reg = (name: string): Value => ({ kind: 'reg', name });
-    const spectrum = (f: Int): Complex[] => {
-      const sums = Array.from({ length: 4 }, () => [w.variable('re', num(0)), w.variable('im', num(0))] as const);
-      inputs.forEach((_, i) => w.loop('q', int(0), number, 1, {}, (q) => {
-        const pair = iadd(imul(place, inputs.length * outputs.length), int(o * inputs.length + i));
-        const block = spectrumAt(level, lanes, int(i), f, q);
-        const kernel = spectrumAt(level, lanes, pair, f, iadd(number, imul(q, -1), int(-1)));
-        sums.forEach(([re, im], m) => {
-          const x = this.#complex(this.#spectra.get(level) as string, iadd(block, int(2 * m * lanes)));
-          const k = this.#complex(level.spectra, iadd(kernel, int(2 * m * lanes)));
-          w.set(re, { kind: 'binary', op: 'sub', left: muladd(x.re, k.re, reg(re)), right: { kind: 'binary', op: 'mul', left: x.im, right: k.im } });
-          w.set(im, muladd(x.im, k.re, muladd(x.re, k.im, reg(im))));
-        });
-      }));
-      return sums.map(([re, im]) => ({ re: reg(re), im: reg(im) }));
-    };
-    this.#fft(level).inverse(spectrum, this.#work(), give);
+    const { spectra, given } = this.#memories.get(level) as Memories;
+    const blocks = w.int('blocks', blocksOf(steps, level.size));
+    w.loop('q', int(0), iadd(blocks, int(-1)), 1, {}, (q) => inputs.forEach((_, k) => {
+      const signal = (j: Int): Value => this.#load(this.#signals, this.#signalAt(k, v, iadd(start, imul(q, level.size), j)));
+      this.#fft(level).forward((j) => ({ re: signal(j) }), this.#work(), (f, m, z) => this.#put(spectra, spectrumAt(level, lanes, int(k), f, q), m, z));
+    }));
+    w.loop('f', int(0), int(level.size), 4, {}, (f) => w.loop('r', int(1), blocks, 1, {}, (r) => outputs.forEach((_, o) =>
+      this.#sums(level, o, f, r, place).forEach((z, m) => this.#put(given, spectrumAt(level, lanes, int(o), f, iadd(r, int(-1))), m, z)))));
   }
-  #complex(buffer: string, at: Int): Complex {
-    return { re: this.#w.let(this.#load(buffer, at)), im: this.#w.let(this.#load(buffer, iadd(at, int(this.#g.lanes)))) };
+  /** Σ over signals and blocks q before r of X_q·K_{r−q}, at four positions. */
+  #sums(level: Level, o: number, f: Int, r: Int, place: Int): Complex[] {
+    const w = this.#w;
+    const { inputs, outputs, lanes } = this.#g;
+    const { spectra } = this.#memories.get(level) as Memories;
+    const reg = (name: string): Value => ({ kind: 'reg', name });
+    const sums = Array.from({ length: 4 }, () => [w.variable('re', num(0)), w.variable('im', num(0))] as const);
+    inputs.forEach((_, i) => {
+      const pair = iadd(imul(place, inputs.length * outputs.length), int(o * inputs.length + i));
+      w.loop('q', int(0), r, 1, {}, (q) => sums.forEach(([re, im], m) => {
+        const x = this.#complex(spectra, spectrumAt(level, lanes, int(i), f, q), m);
+        const k = this.#complex(level.spectra, spectrumAt(level, lanes, pair, f, iadd(r, imul(q, -1), int(-1))), m);
+        w.set(re, { kind: 'binary', op: 'sub', left: muladd(x.re, k.re, reg(re)), right: { kind: 'binary', op: 'mul', left: x.im, right: k.im } });
+        w.set(im, muladd(x.im, k.re, muladd(x.re, k.im, reg(im))));
+      }));
+    });
+    return sums.map(([re, im]) => ({ re: reg(re), im: reg(im) }));
+  }
+  /** What is given to block r, step by step. */
+  #given(level: Level, o: number, r: Int, give: (k: Int, v: Value) => void): void {
+    const { given } = this.#memories.get(level) as Memories;
+    const at = (f: Int): Int => spectrumAt(level, this.#g.lanes, int(o), f, iadd(r, int(-1)));
+    this.#fft(level).inverse((f) => [0, 1, 2, 3].map((m) => this.#complex(given, at(f), m)), this.#work(), give);
   }
 }
+/** Of one level: the spectra of blocks, by signal, and of what blocks are given, by readout. */
+interface Memories {
+  readonly spectra: string;
+  readonly given: string;
+}
+const blocksOf = (steps: Int, size: number): Int => ({ kind: 'idiv', left: iadd(steps, int(size - 1)), by: size });
