@@ -73,6 +73,11 @@ class ConvolutionKernel {
     this.#used.set(buffer, before && before !== how ? 'read-write' : how);
     return buffer;
   }
+  /** Signals and readouts are gone through by loops, not by copies of the code: engines compile large functions less well. */
+  #each(list: readonly Instance[], body: (k: Int) => void): void {
+    if (list.length === 1) body(int(0));
+    else this.#w.loop('k', int(0), int(list.length), 1, {}, body);
+  }
   /** Tiles of channels that go together: where the first one's indices stand, its number, and how many there are. */
   #channels(body: (at: ReadonlyMap<Index, Int>, place: Int, count: Int) => void): void {
     const { outer, lane, lanes, tiles } = this.#g;
@@ -107,16 +112,16 @@ class ConvolutionKernel {
     const { lane, lanes, inputs, outputs } = this.#g;
     const tile = (v: Int): ReadonlyMap<Index, Int> => (lane ? new Map(at).set(lane, iadd(at.get(lane) ?? int(0), imul(v, lanes))) : at);
     inputs.forEach((x, k) => {
-      w.loop('v', int(0), count, 1, {}, (v) => this.#store(this.#signals, this.#signalAt(k, v, int(0)), num(0)));
+      w.loop('v', int(0), count, 1, {}, (v) => this.#store(this.#signals, this.#signalAt(int(k), v, int(0)), num(0)));
       w.loop('t', int(0), length, 1, {}, (t) => w.loop('v', int(0), count, 1, {}, (v) => {
         const from = this.#element(x, iadd(row, t), tile(v));
-        this.#store(this.#signals, this.#signalAt(k, v, iadd(t, int(1))), w.let({ kind: 'load', buffer: this.#touch(from.buffer, 'read'), at: from.at, access: from.vector ? 'vector' : 'uniform' }));
+        this.#store(this.#signals, this.#signalAt(int(k), v, iadd(t, int(1))), w.let({ kind: 'load', buffer: this.#touch(from.buffer, 'read'), at: from.at, access: from.vector ? 'vector' : 'uniform' }));
       }));
     });
     w.loop('v', int(0), count, 1, {}, (v) => this.#sequence(length, v, w.int('own', iadd(place, v))));
     outputs.forEach((r, o) => w.loop('t', int(0), length, 1, {}, (t) => w.loop('v', int(0), count, 1, {}, (v) => {
       const to = this.#element(r, iadd(row, t), tile(v));
-      w.store(this.#touch(to.buffer, 'write'), to.at, w.let(this.#load(this.#answers, this.#answerAt(o, v, t))), to.vector ? 'vector' : 'one');
+      w.store(this.#touch(to.buffer, 'write'), to.at, w.let(this.#load(this.#answers, this.#answerAt(int(o), v, t))), to.vector ? 'vector' : 'one');
     })));
   }
   /** Superblock after superblock of one tile of channels. */
@@ -129,20 +134,20 @@ class ConvolutionKernel {
     w.loop('s', int(0), blocksOf(length, this.#super), 1, {}, (s) => {
       const start = w.int('start', imul(s, this.#super));
       const steps = w.int('steps', imin(int(this.#super), iadd(length, imul(start, -1))));
-      outputs.forEach((_, o) => this.#fromBefore(top, s, o, (t) => this.#answerAt(o, v, iadd(start, t))));
+      this.#each(outputs, (o) => this.#fromBefore(top, s, o, (t) => this.#answerAt(o, v, iadd(start, t))));
       if (level) this.#spread(level, v, start, steps, place);
       this.#blocks(level, v, start, steps, place);
     });
   }
   /** Signal k of the sequence's tile v: what stands at t + 1 is step t's, and at 0 a 0. */
-  #signalAt(k: number, v: Int, t: Int): Int {
-    return imul(iadd(t, imul(iadd(v, int(k * TOGETHER)), this.#length + 1)), this.#g.lanes);
+  #signalAt(k: Int, v: Int, t: Int): Int {
+    return imul(iadd(t, imul(iadd(v, imul(k, TOGETHER)), this.#length + 1)), this.#g.lanes);
   }
-  #answerAt(o: number, v: Int, t: Int): Int {
-    return imul(iadd(t, imul(iadd(v, int(o * TOGETHER)), this.#length)), this.#g.lanes);
+  #answerAt(o: Int, v: Int, t: Int): Int {
+    return imul(iadd(t, imul(iadd(v, imul(o, TOGETHER)), this.#length)), this.#g.lanes);
   }
   /** What earlier superblocks give: all that the answers begin with. */
-  #fromBefore(top: Level | undefined, s: Int, o: number, to: (t: Int) => Int): void {
+  #fromBefore(top: Level | undefined, s: Int, o: Int, to: (t: Int) => Int): void {
     const w = this.#w;
     const nothing = (): void => w.loop('t', int(0), int(this.#super), 1, {}, (t) => this.#store(this.#answers, to(t), num(0)));
     if (!top) { nothing(); return; }
@@ -154,19 +159,19 @@ class ConvolutionKernel {
     w.loop('r', int(0), blocksOf(steps, BLOCK), 1, {}, (r) => {
       const first = w.int('first', iadd(start, imul(r, BLOCK)));
       const end = w.int('end', imin(int(BLOCK), iadd(steps, imul(r, -BLOCK))));
-      outputs.forEach((_, o) => {
+      this.#each(outputs, (o) => {
         const to = (t: Int): Int => this.#answerAt(o, v, iadd(first, t));
         if (level) w.branch(icompare('eq', r, int(0)), () => undefined, () => this.#given(level, o, r, (k, value) =>
           this.#store(this.#answers, to(k), { kind: 'binary', op: 'add', left: w.let(this.#load(this.#answers, to(k))), right: value })));
-        inputs.forEach((__, i) => this.#direct(o, i, end, place, to, (t) => this.#load(this.#signals, this.#signalAt(i, v, iadd(first, t)))));
+        this.#each(inputs, (i) => this.#direct(o, i, end, place, to, (t) => this.#load(this.#signals, this.#signalAt(i, v, iadd(first, t)))));
       });
     });
   }
   /** Σ_j k_j·x[t−j] inside a block, eight steps at a time. */
-  #direct(o: number, i: number, end: Int, place: Int, to: (t: Int) => Int, signal: (t: Int) => Value): void {
+  #direct(o: Int, i: Int, end: Int, place: Int, to: (t: Int) => Int, signal: (t: Int) => Value): void {
     const w = this.#w;
     const { lanes, inputs, outputs } = this.#g;
-    const pair = iadd(imul(place, inputs.length * outputs.length), int(o * inputs.length + i));
+    const pair = iadd(imul(place, inputs.length * outputs.length), imul(o, inputs.length), i);
     const taps = (j: Int): Value => this.#load(this.#g.taps, imul(iadd(imul(pair, TAPS), j), lanes));
     w.loop('t', int(0), end, SIDE, {}, (t) => {
       const sums = Array.from({ length: SIDE }, (_, c) => w.variable('y', this.#load(this.#answers, to(iadd(t, int(c))))));
@@ -218,24 +223,26 @@ class ConvolutionKernel {
     const { inputs, outputs, lanes } = this.#g;
     const { spectra, given } = this.#memories.get(level) as Memories;
     const blocks = w.int('blocks', blocksOf(steps, level.size));
-    w.loop('q', int(0), iadd(blocks, int(-1)), 1, {}, (q) => inputs.forEach((_, k) => {
+    w.loop('q', int(0), iadd(blocks, int(-1)), 1, {}, (q) => this.#each(inputs, (k) => {
       const signal = (j: Int): Value => this.#load(this.#signals, this.#signalAt(k, v, iadd(start, imul(q, level.size), j)));
-      this.#fft(level).forward((j) => ({ re: signal(j) }), this.#work(), (f, m, z) => this.#put(spectra, spectrumAt(level, lanes, int(k), f, q), m, z));
+      this.#fft(level).forward((j) => ({ re: signal(j) }), this.#work(), (f, m, z) => this.#put(spectra, spectrumAt(level, lanes, k, f, q), m, z));
     }));
-    w.loop('f', int(0), int(level.size), 4, {}, (f) => w.loop('r', int(1), blocks, 1, {}, (r) => outputs.forEach((_, o) =>
-      this.#sums(level, o, f, r, place).forEach((z, m) => this.#put(given, spectrumAt(level, lanes, int(o), f, iadd(r, int(-1))), m, z)))));
+    w.loop('f', int(0), int(level.size), 4, {}, (f) => w.loop('r', int(1), blocks, 1, {}, (r) => this.#each(outputs, (o) =>
+      this.#sums(level, o, f, r, place).forEach((z, m) => this.#put(given, spectrumAt(level, lanes, o, f, iadd(r, int(-1))), m, z)))));
   }
   /** Σ over signals and blocks q before r of X_q·K_{r−q}, at four positions. */
-  #sums(level: Level, o: number, f: Int, r: Int, place: Int): Complex[] {
+  #sums(level: Level, o: Int, f: Int, r: Int, place: Int): Complex[] {
     const w = this.#w;
     const { inputs, outputs, lanes } = this.#g;
     const { spectra } = this.#memories.get(level) as Memories;
     const reg = (name: string): Value => ({ kind: 'reg', name });
     const sums = Array.from({ length: 4 }, () => [w.variable('re', num(0)), w.variable('im', num(0))] as const);
-    inputs.forEach((_, i) => {
-      const pair = iadd(imul(place, inputs.length * outputs.length), int(o * inputs.length + i));
-      w.loop('q', int(0), r, 1, {}, (q) => sums.forEach(([re, im], m) => {
-        const x = this.#complex(spectra, spectrumAt(level, lanes, int(i), f, q), m);
+    // Two at a time: more wouldn't fit the registers.
+    for (const two of [[0, 1], [2, 3]]) this.#each(inputs, (i) => {
+      const pair = iadd(imul(place, inputs.length * outputs.length), imul(o, inputs.length), i);
+      w.loop('q', int(0), r, 1, {}, (q) => two.forEach((m) => {
+        const [re, im] = sums[m] as readonly [string, string];
+        const x = this.#complex(spectra, spectrumAt(level, lanes, i, f, q), m);
         const k = this.#complex(level.spectra, spectrumAt(level, lanes, pair, f, iadd(r, imul(q, -1), int(-1))), m);
         w.set(re, { kind: 'binary', op: 'sub', left: muladd(x.re, k.re, reg(re)), right: { kind: 'binary', op: 'mul', left: x.im, right: k.im } });
         w.set(im, muladd(x.im, k.re, muladd(x.re, k.im, reg(im))));
@@ -244,9 +251,9 @@ class ConvolutionKernel {
     return sums.map(([re, im]) => ({ re: reg(re), im: reg(im) }));
   }
   /** What is given to block r, step by step. */
-  #given(level: Level, o: number, r: Int, give: (k: Int, v: Value) => void): void {
+  #given(level: Level, o: Int, r: Int, give: (k: Int, v: Value) => void): void {
     const { given } = this.#memories.get(level) as Memories;
-    const at = (f: Int): Int => spectrumAt(level, this.#g.lanes, int(o), f, iadd(r, int(-1)));
+    const at = (f: Int): Int => spectrumAt(level, this.#g.lanes, o, f, iadd(r, int(-1)));
     this.#fft(level).inverse((f) => [0, 1, 2, 3].map((m) => this.#complex(given, at(f), m)), this.#work(), give);
   }
 }

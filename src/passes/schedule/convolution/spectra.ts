@@ -3,7 +3,7 @@
  * spectrum of k[p·P + i] − √−1·k[(p − 1)·P + i]. The real part of the untwisted product is then all that a block gives to the one p further on:
  * lo of the first and hi of the second.
  */
-import type { Int, Kernel } from '../../../ir/kernel.js';
+import type { Int, Kernel, Value } from '../../../ir/kernel.js';
 import type { Index } from '../../../ir/program.js';
 import type { Convolved } from '../../../ir/stages.js';
 import { iadd, imul, int } from '../ints.js';
@@ -11,6 +11,13 @@ import type { Layout } from '../layout.js';
 import { Fft, tableSize, type Points } from './fft.js';
 import { channels, spectrumAt, TAPS, type Geometry, type Level } from './geometry.js';
 import { Host, mul, num } from './host.js';
+
+/** Below this a number is 0: 2^-100, far below any rounding error of what its products are added to, and far above subnormal numbers, which are slow. */
+const NOTHING = 2 ** -100;
+function settled(h: Host, value: Value): Value {
+  const v = h.w.let(value);
+  return { kind: 'select', cond: { kind: 'binary', op: 'lt', left: { kind: 'unary', op: 'abs', arg: v }, right: num(NOTHING) }, then: num(0), else: v };
+}
 
 /** The twiddles of a size, in float64 scratch and rounded for the run. */
 export function twiddleKernel(entry: string, size: number, layout: Layout): Kernel {
@@ -46,8 +53,8 @@ export function spectraKernel(entry: string, g: Geometry, c: Convolved, layout: 
       const k = (distance: Int, j: Int) => h.load(g.kernel, iadd(from, imul(distance, l.size), j, int(1)));
       fft.forward((j) => ({ re: k(p, j), im: { kind: 'unary', op: 'neg', arg: k(iadd(p, int(-1)), j) } }), points, (f, m, z) => {
         const to = iadd(spectrumAt(l, g.lanes, pair, f, iadd(p, int(-1))), int(2 * m * g.lanes), lane);
-        h.store(l.spectra, to, mul(z.re, num(1 / l.size)));
-        h.store(l.spectra, iadd(to, int(g.lanes)), mul(z.im, num(1 / l.size)));
+        h.store(l.spectra, to, settled(h, mul(z.re, num(1 / l.size))));
+        h.store(l.spectra, iadd(to, int(g.lanes)), settled(h, mul(z.im, num(1 / l.size))));
       });
     });
   };
@@ -60,7 +67,7 @@ export function spectraKernel(entry: string, g: Geometry, c: Convolved, layout: 
     h.w.loop('pair', int(0), int(pairs), 1, {}, (n) => {
       const from = h.w.int('from', imul(iadd(imul(n, channels(c)), channel), c.length + 1));
       const pair = h.w.int('at', iadd(imul(place, pairs), n));
-      h.w.loop('j', int(0), int(TAPS), 1, {}, (j) => h.store(g.taps, iadd(imul(iadd(imul(pair, TAPS), j), g.lanes), lane), h.w.let(h.load(g.kernel, iadd(from, j)))));
+      h.w.loop('j', int(0), int(TAPS), 1, {}, (j) => h.store(g.taps, iadd(imul(iadd(imul(pair, TAPS), j), g.lanes), lane), settled(h, h.load(g.kernel, iadd(from, j)))));
       for (const x of g.levels) level(x, from, pair, lane);
     });
   });
