@@ -5,13 +5,14 @@
  */
 import { compile, type CompiledModule } from '../compile.js';
 import { standardLibrary } from '../cli/io.js';
+import type { Strategy } from '../ir/stages.js';
 import type { Program } from '../ir/program.js';
 import { makeEngine, type Occupant } from '../runtime/engine.js';
 import { compileModule, computeConstants, openWeights, type Weights } from '../runtime/load.js';
 import { makeOutputs, type Bound } from '../runtime/tensors.js';
 import { Unavailable } from './contest.js';
 
-export function compileSpec(source: string, options: { readonly relaxed?: boolean; readonly webgpu?: boolean; readonly cuda?: boolean } = {}): { readonly module: CompiledModule; readonly program: Program } {
+export function compileSpec(source: string, options: { readonly relaxed?: boolean; readonly webgpu?: boolean; readonly cuda?: boolean; readonly strategy?: Strategy } = {}): { readonly module: CompiledModule; readonly program: Program } {
   const { module, program, diagnostics } = compile('bench.ssm', { std: standardLibrary(), read: (path) => (path === 'bench.ssm' ? source : undefined) }, { specHash: 'bench', ...options });
   if (!module || !program) throw new Error(`a spec of the benchmarks doesn't compile: ${diagnostics.map((d) => d.text).join('; ')}`);
   return { module, program };
@@ -31,32 +32,38 @@ export interface InMemory {
  * it has been read.
  */
 export async function inMemory(module: CompiledModule, weights: Weights, inputs: Tensors, steps: number, relaxed = false): Promise<InMemory> {
+  return (await placing(module, weights, relaxed))(inputs, steps);
+}
+/** The same with weights bound once, for inputs of several lengths: those placed last are the ones that are run. */
+export async function placing(module: CompiledModule, weights: Weights, relaxed = false): Promise<(inputs: Tensors, steps: number) => InMemory> {
   const bytes = relaxed ? module.relaxed : module.wasm;
   if (!bytes || !WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) throw new Unavailable(relaxed ? 'this engine has no relaxed SIMD' : 'this engine refuses the module');
   const { manifest } = module;
   if (module.graph.stages.filter((s) => s.phase === 'step').length !== 1) throw new Error('inputs are kept in memory for models of one stage only');
   const wasm = await compileModule(bytes);
   const engine = makeEngine(manifest, wasm, computeConstants(manifest, wasm, await openWeights(weights)));
-  const bound = manifest.inputs.map((spec): Bound => {
-    const data = inputs[spec.name];
-    if (!data) throw new Error(`no input ${spec.name}`);
-    return { spec, data };
-  });
-  const outputs = makeOutputs(manifest.outputs, { batch: 1, time: steps });
-  const me: Occupant = { evict: () => undefined };
-  const rows = { from: 0, count: 1 };
-  const lengths = Int32Array.of(steps);
-  engine.enter(me, 1, steps);
-  const pass = (ins: readonly Bound[], outs: readonly Bound[]): void => {
-    engine.begin([], rows);
-    engine.step({ inputs: ins, outputs: outs, rows, time: steps, at: 0, steps, t0: 0, part: 0, lengths });
-  };
-  pass(bound, []);
-  return {
-    run: () => pass([], []),
-    result: () => {
-      pass([], outputs);
-      return (outputs[0] as Bound).data;
-    },
+  return (inputs, steps) => {
+    const bound = manifest.inputs.map((spec): Bound => {
+      const data = inputs[spec.name];
+      if (!data) throw new Error(`no input ${spec.name}`);
+      return { spec, data };
+    });
+    const outputs = makeOutputs(manifest.outputs, { batch: 1, time: steps });
+    const me: Occupant = { evict: () => undefined };
+    const rows = { from: 0, count: 1 };
+    const lengths = Int32Array.of(steps);
+    engine.enter(me, 1, steps);
+    const pass = (ins: readonly Bound[], outs: readonly Bound[]): void => {
+      engine.begin([], rows);
+      engine.step({ inputs: ins, outputs: outs, rows, time: steps, at: 0, steps, t0: 0, part: 0, lengths });
+    };
+    pass(bound, []);
+    return {
+      run: () => pass([], []),
+      result: () => {
+        pass([], outputs);
+        return (outputs[0] as Bound).data;
+      },
+    };
   };
 }

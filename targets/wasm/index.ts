@@ -11,7 +11,7 @@ import { keep, ref } from './math/vector.js';
 export interface WasmOptions {
   readonly relaxed: boolean;
 }
-export const wasm: Target<WasmOptions> = { name: 'wasm', caps: { lanes: 4, registers: 16, costs: { operation: 0.027, taps: 1.3, transforms: [1.3, 1], product: 0.3 } }, emit };
+export const wasm: Target<WasmOptions> = { name: 'wasm', caps: { lanes: 4, registers: 16, costs: { operation: 0.02, taps: 1.5, transforms: [0.8, 0.8], product: 0.28 } }, emit };
 
 const real: FunctionType = { parameters: ['f64'], results: ['f64'] };
 const vector: FunctionType = { parameters: ['v128'], results: ['v128'] };

@@ -9,7 +9,7 @@ import type { Stmt, Value } from '../../src/ir/kernel.js';
 export const SCRATCH_BYTES = 1024;
 const VECTOR = 16;
 /** Operations per accumulator from which on its chain is long. */
-const LONG = 5;
+const LONG = 6;
 /** Operations of a decay step or another elementary function that is written in place. */
 const FUNCTION = 15;
 

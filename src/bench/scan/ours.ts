@@ -5,7 +5,7 @@ import type { Contestant, Ready } from '../contest.js';
 import { compileSpec, inMemory, type Tensors } from '../ours.js';
 import { normwiseError, type ScanInputs, type ScanProblem, type ScanShape } from './problem.js';
 
-const labels = ['first', 'second', 'third'] as const;
+const labels = ['first', 'second', 'third', 'fourth'] as const;
 const members = (m: number): readonly string[] => labels.slice(0, m);
 
 function head({ channels, states, modalities }: ScanShape): string {

@@ -9,9 +9,9 @@ import type { Convolution } from './recognise.js';
 export const MIN_LENGTH = 512;
 export const MAX_LENGTH = 16384;
 /** A shorter one isn't worth its load time where no one asked for it. */
-export const WORTHWHILE_LENGTH = 2048;
+export const WORTHWHILE_LENGTH = 4096;
 /** Bytes that the spectra of a model's convolutions may take, beside which a kernel's other constants are small. */
-const SPECTRA_BYTES = 64 * 2 ** 20;
+const SPECTRA_BYTES = 128 * 2 ** 20;
 /** Bytes that activations may take for the steps of one tile, which are the kernels' length. */
 const ROWS_BYTES = 128 * 2 ** 20;
 /** Stored values of the widest stage that are alive together, about. */

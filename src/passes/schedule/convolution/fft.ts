@@ -64,9 +64,9 @@ export class Fft {
       out.forEach((z, m) => output(f, m, z));
     });
   }
-  /** A whole complex transform in place, without twist. */
-  plain(work: Points): void {
-    for (const n of this.#lengths) this.#decimate(n, work);
+  /** A whole complex transform, without twist, of what `input` gives. */
+  plain(input: Points['load'], work: Points): void {
+    this.#lengths.forEach((n, k) => this.#decimate(n, k === 0 ? { ...work, load: input } : work));
   }
   /** The untwisted signal's real part, times the size; `spectrum` gives the four numbers that begin at a position. */
   inverse(spectrum: (at: Int) => readonly Complex[], work: Points, output: (at: Int, re: Value) => void): void {
