@@ -74,8 +74,9 @@ export function checkSystem(system: System): void {
         expect(convolution, `wasm by a convolution over ${steps} steps`).toBeLessThan(TOLERANCE);
       }
     });
-    it.skipIf(system.whole === true)('in pieces gives the bits of the whole', async () => {
+    it.skipIf(system.whole === true)('in pieces gives the bits of the whole, or its values where the whole is a convolution', async () => {
       const { module, weights, inputs } = problem(system, 16, 40);
+      const convolved = module.graph.stages.some((s) => s.convolved);
       const model = await loadModel(module.manifest, { wasm: module.wasm }, { weights: Object.fromEntries(weights) });
       const nested = (of: (t: Doubles) => Doubles): TensorTree => Object.fromEntries([...inputs].map(([name, t]) => { const d = of(t); return [name, { shape: d.shape, data: Float32Array.from(d.data) }]; }));
       const whole = await model.run(nested((t) => t) as never);
@@ -91,7 +92,10 @@ export function checkSystem(system: System): void {
             if (!('data' in t)) { walk(t as TensorTree, b[name] as TensorTree); continue; }
             const all = b[name] as { data: Float32Array };
             const width = all.data.length / 40;
-            expect(t.data, name).toEqual(all.data.slice(from * width, (from + steps) * width));
+            const same = all.data.slice(from * width, (from + steps) * width);
+            // A stream runs by states: each piece within the tolerance of all, for a piece may be small.
+            if (convolved) expect(Math.max(...same.map((v, k) => Math.abs(v - ((t as { data: Float32Array }).data[k] as number)))) / Math.max(...all.data.map(Math.abs))).toBeLessThan(TOLERANCE);
+            else expect(t.data, name).toEqual(same);
           }
         };
         walk(piece as TensorTree, whole as TensorTree);
