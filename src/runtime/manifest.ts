@@ -10,7 +10,7 @@ export type BufferId = number;
 
 /** Element counts, not bytes. Buffers of `float64` exist at load time only. Elements are float32, or of another type where one is named: then rows are of whole words. */
 export type BufferSpec =
-  /** Fixed size, computed at load: packed weights and load-time values; f32. */
+  /** Fixed size: packed weights and load-time values, computed at load; or what a kernel uses while it runs. f32. */
   | { readonly kind: 'constant'; readonly name: string; readonly size: number; readonly element?: 'f16' }
   /** Load-time scratch, f64. */
   | { readonly kind: 'load'; readonly name: string; readonly size: number }

@@ -188,15 +188,15 @@ export class Layout {
     return this.chunkMemory(`${state.buffer}.${which}`, state);
   }
   /** Memory for each chunk of steps, under a name of its own. */
-  chunkMemory(name: string, shape: Omit<StateStorage, 'buffer'>, steps = CHUNK): StateStorage {
+  chunkMemory(name: string, shape: Omit<StateStorage, 'buffer'>): StateStorage {
     const known = this.#states.get(name);
     if (known) return known;
-    const made = { ...shape, buffer: this.#add({ kind: 'chunks', name, row: shape.row, steps }) };
+    const made = { ...shape, buffer: this.#add({ kind: 'chunks', name, row: shape.row, steps: CHUNK }) };
     this.#states.set(name, made);
     return made;
   }
 
-  /** What load-time kernels lay out themselves: constants of the run, or scratch of their own. */
+  /** Memory of a fixed size that kernels lay out themselves: of the run ('constant': what is made at load, or scratch), or of load time. */
   table(name: string, kind: 'constant' | 'load', size: number): string {
     const known = this.#tables.get(name);
     if (known !== undefined) return known;

@@ -42,7 +42,8 @@ class ConvolutionKernel {
     this.#layout = layout;
     this.#super = Math.min(SUPER, c.length);
     this.#length = c.length;
-    const scratch = (what: string, row: number): string => layout.chunkMemory(`${g.name}#${what}`, { row, cells: row, slots: 1 }, c.length).buffer;
+    // One row of the batch after another, one convolution after another: they share it.
+    const scratch = (what: string, size: number): string => layout.table(`#${what}.${size}`, 'constant', size);
     this.#signals = scratch('signals', g.inputs.length * TOGETHER * (c.length + 1) * g.lanes);
     this.#answers = scratch('answers', g.outputs.length * TOGETHER * c.length * g.lanes);
     this.#transforms = scratch('transform', 2 * this.#super * g.lanes);
