@@ -28,8 +28,7 @@ export interface InMemory {
 }
 
 /**
- * A model of one output, its inputs placed once. Only for models of one stage: in longer ones an input's memory is used again once
- * it has been read.
+ * A model of one output, its inputs placed once, or before each pass where it has several stages.
  */
 export async function inMemory(module: CompiledModule, weights: Weights, inputs: Tensors, steps: number, relaxed = false): Promise<InMemory> {
   return (await placing(module, weights, relaxed))(inputs, steps);
@@ -39,7 +38,8 @@ export async function placing(module: CompiledModule, weights: Weights, relaxed 
   const bytes = relaxed ? module.relaxed : module.wasm;
   if (!bytes || !WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) throw new Unavailable(relaxed ? 'this engine has no relaxed SIMD' : 'this engine refuses the module');
   const { manifest } = module;
-  if (module.graph.stages.filter((s) => s.phase === 'step').length !== 1) throw new Error('inputs are kept in memory for models of one stage only');
+  // In longer models an input's memory is used again once it has been read.
+  const once = module.graph.stages.filter((x) => x.phase === 'step').length === 1;
   const wasm = await compileModule(bytes);
   const engine = makeEngine(manifest, wasm, computeConstants(manifest, wasm, await openWeights(weights)));
   return (inputs, steps) => {
@@ -59,9 +59,9 @@ export async function placing(module: CompiledModule, weights: Weights, relaxed 
     };
     pass(bound, []);
     return {
-      run: () => pass([], []),
+      run: () => pass(once ? [] : bound, []),
       result: () => {
-        pass([], outputs);
+        pass(once ? [] : bound, outputs);
         return (outputs[0] as Bound).data;
       },
     };
