@@ -9,6 +9,7 @@ export function checkCausality(program: Program, diagnostics: Diagnostics): Prog
   const defs = [...program.definitions];
   const def = (id: DefinitionId): Definition => defs[id] as Definition;
   checkInverses(program, diagnostics);
+  const outputs = new Set(program.outputs.map((o) => o.def));
   const ids = defs.map((d) => d.id);
   for (const group of components(ids, (id) => dependencies(def(id)))) {
     const self = group.length > 1 || dependencies(def(group[0] as DefinitionId)).has(group[0] as DefinitionId);
@@ -17,7 +18,7 @@ export function checkCausality(program: Program, diagnostics: Diagnostics): Prog
       if (d.kind === 'equation' && d.state) diagnostics.error('SSM3103', d.span, { name: d.name });
       continue;
     }
-    checkGroup(group, def, diagnostics, defs);
+    checkGroup(group, def, outputs, diagnostics, defs);
   }
   const now = (id: DefinitionId): DefinitionId[] => sameStep(def(id));
   for (const group of components(ids, now)) {
@@ -29,7 +30,7 @@ export function checkCausality(program: Program, diagnostics: Diagnostics): Prog
   return { ...program, definitions: defs };
 }
 
-function checkGroup(group: readonly DefinitionId[], def: (id: DefinitionId) => Definition, diagnostics: Diagnostics, defs: Definition[]): void {
+function checkGroup(group: readonly DefinitionId[], def: (id: DefinitionId) => Definition, outputs: ReadonlySet<DefinitionId>, diagnostics: Diagnostics, defs: Definition[]): void {
   const offsets: number[] = [];
   for (const id of group) {
     const d = def(id);
@@ -43,10 +44,12 @@ function checkGroup(group: readonly DefinitionId[], def: (id: DefinitionId) => D
   const past = offsets.some((o) => o < 0);
   const future = offsets.some((o) => o > 0);
   const names = group.map((id) => `\`${def(id).name}\``).join(', ');
-  const span = def(group[0] as DefinitionId).span;
+  // An output can't be a state too: one that can is what the message is about.
+  const markable = group.find((id) => def(id).kind === 'equation' && !outputs.has(id));
+  const span = def(markable ?? (group[0] as DefinitionId)).span;
   if (past && future) diagnostics.error('SSM3104', span, { names });
   const states = group.map(def).filter((d) => d.kind === 'equation' && d.state);
-  if ((past || future) && states.length === 0) diagnostics.error('SSM3102', span, { names, mark: def(group[0] as DefinitionId).kind === 'equation' });
+  if ((past || future) && states.length === 0) diagnostics.error('SSM3102', span, { names, mark: markable !== undefined });
   if (!future) return;
   for (const d of states) if (d.kind === 'equation' && d.state) defs[d.id] = { ...d, state: { ...d.state, direction: 'backward' } };
 }
