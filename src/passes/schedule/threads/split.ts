@@ -6,7 +6,7 @@
  * Member n of the axis lies with lane ⌊n / run⌋ mod lanes: runs of four are read at once.
  */
 import { plainIndex, visitExpr } from '../../../ir/builder.js';
-import type { Affine, Expr, Index } from '../../../ir/program.js';
+import type { Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Stage } from '../../../ir/stages.js';
 import type { Place } from '../places.js';
 import { countPoints } from './places.js';
@@ -38,13 +38,15 @@ export function splitOf(stage: Stage, order: readonly Index[], size: number, cop
 /** Every part of the stage takes member n of the axis by itself, or sums over all of them. */
 function isSplittable(stage: Stage, size: number): boolean {
   const along = (i: Index): boolean => i.axis.size === size && !stage.domain.includes(i);
-  const plain = (at: readonly Affine[]): boolean => {
+  const own = new Set(stage.items.map((i) => i.def));
+  // What this stage makes is read where it was made; of anything else, a part of a longer axis will do.
+  const plain = ({ def, at }: ExprOf<'read'>): boolean => {
     const used = at.filter((a) => a.terms.some((t) => along(t.index)));
-    return used.length <= 1 && used.every((a) => plainIndex(a) !== undefined);
+    return used.length <= 1 && used.every((a) => (own.has(def) ? plainIndex(a) !== undefined : a.terms.length === 1 && a.terms[0]?.coefficient === 1));
   };
   let ok = true;
   const visit = (e: Expr): void => {
-    if (e.kind === 'read') ok &&= plain(e.at);
+    if (e.kind === 'read') ok &&= plain(e);
     if (e.kind === 'reduce' && (e.over === 'time' || (e.op === 'last' && along(e.over)))) ok = false;
   };
   for (const item of stage.items) {
