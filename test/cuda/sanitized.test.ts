@@ -13,7 +13,7 @@ describe.skipIf(without !== undefined)(`the addon under AddressSanitizer and UBS
   let image = '';
   beforeAll(async () => {
     files = await buildFiles(flags);
-    image = `SSMC-FAKE sm_80\n${libraryOf('plain', ['plain.cpp'], flags)}\nscale ppii\n`;
+    image = `SSMC-FAKE sm_80\n${libraryOf('plain', ['plain.cpp'], flags)}\nscale ppii scale\n`;
   }, 600_000);
   const exercise = (plant: boolean): { status: number | null; stdout: string; stderr: string } => spawnSync(process.execPath, ['--expose-gc', join(import.meta.dirname, 'driver', 'exercise.cjs'), JSON.stringify({ ...files, image, plant })], {
     encoding: 'utf8', timeout: 300_000,

@@ -66,7 +66,9 @@ void Arena::free(const Block& block) {
       slab->free.erase(next);
     }
     slab->free[offset] = size;
-    if (size == slab->bytes) {
+    // One that is empty stays, for whoever comes next: drivers take long to give memory out.
+    const auto isEmpty = [](const Slab& s) { return s.free.size() == 1 && s.free.begin()->second == s.bytes; };
+    if (isEmpty(*slab) && std::count_if(slabs_.begin(), slabs_.end(), isEmpty) > 1) {
       give_(slab->address);
       slabs_.erase(slab);
     }

@@ -279,7 +279,8 @@ EXPORT int cuMemsetD32Async(uint64_t to, unsigned value, size_t count, Stream* s
   operation.bytes = 4 * count;
   return enqueue(stream, operation);
 }
-// An image is text: `SSMC-FAKE kind`, the library of kernels, then a line for each of its kernels: its name, and of each parameter p or i.
+// An image is text: `SSMC-FAKE kind`, the library of kernels, then a line for each kernel: its name, of each
+// parameter p or i, and its name in the library.
 EXPORT int cuModuleLoadDataEx(Module** module, const void* image, unsigned count, int* names, void** values) {
   INSIDE("cuModuleLoadDataEx");
   std::istringstream lines(static_cast<const char*>(image));
@@ -310,7 +311,7 @@ EXPORT int cuModuleLoadDataEx(Module** module, const void* image, unsigned count
   }
   auto made = std::make_unique<Module>();
   made->library = known.get();
-  for (std::string name, parameters; lines >> name >> parameters;) made->functions[name] = {made.get(), name, parameters == "-" ? "" : parameters};
+  for (std::string name, parameters, symbol; lines >> name >> parameters >> symbol;) made->functions[name] = {made.get(), symbol, parameters == "-" ? "" : parameters};
   state().loaded.push_back(kind);
   *module = made.release();
   state().modules.insert(*module);

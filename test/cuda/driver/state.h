@@ -21,6 +21,7 @@ struct Context {
 struct Module;
 struct Function {
   Module* module = nullptr;
+  // In the library.
   std::string name;
   // Of each a letter: p, a pointer; i, an integer of 32 bits.
   std::string parameters;

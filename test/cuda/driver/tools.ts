@@ -85,10 +85,11 @@ export async function buildKernels(source: string): Promise<BuiltKernels> {
   const library = await buildLibrary([{ prefix: '', source }], mkdtempSync(join(process.env['TMPDIR'] ?? '/tmp', 'ssmc-kernels-')));
   return { image: (arch) => new TextEncoder().encode(imageText(arch, library, source)), dispose: () => rmSync(dirname(library), { recursive: true, force: true }) };
 }
-export function imageText(arch: string, library: string, source: string): string {
+/** `prefix`: before its kernels' names in the library. */
+export function imageText(arch: string, library: string, source: string, prefix = ''): string {
   const kernels = [...source.matchAll(/__launch_bounds__\([^)]*\) (\w+)\(([^)]*)\)/g)].map(([, name, parameters = '']) => {
     const letters = parameters.split(',').filter((p) => p.trim() !== '').map((p) => (p.includes('*') ? 'p' : 'i')).join('');
-    return `${name} ${letters === '' ? '-' : letters}`;
+    return `${name} ${letters === '' ? '-' : letters} ${prefix}${name}`;
   });
   return `SSMC-FAKE ${arch}\n${library}\n${kernels.join('\n')}\n`;
 }
