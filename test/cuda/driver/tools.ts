@@ -101,7 +101,7 @@ export function imageFile(image: Uint8Array): string {
 }
 /** Waits for what was disposed of, since sessions end on threads of their own; what is left then shouldn't be. */
 export async function ended({ control }: Tools): Promise<void> {
-  for (let k = 0; k < 500 && control.look().contexts > 0; k++) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  for (let k = 0; k < 4000 && control.look().contexts > 0; k++) await new Promise((resolve) => { setTimeout(resolve, 5); });
   const { contexts, device, host, modules, streams, events, graphs } = control.look();
   expect({ contexts, device, host, modules, streams, events, graphs }).toEqual({ contexts: 0, device: 0, host: 0, modules: 0, streams: 0, events: 0, graphs: 0 });
 }
