@@ -2,8 +2,11 @@
  * Matrix products on a machine with threads: a group computes a tile of rows × columns, each thread a few of both, over the reduced
  * axis in slabs that the group brings into its memory: what depends on the row, and what depends on the column, once each. Whatever
  * the stage does with the sums follows in the same kernel.
+ *
+ * Where there are no more rows than threads along them (a push of a step), a slab would serve too few to be worth its barriers: each
+ * thread that has a row reads what it needs itself. The sums have the same order, so that how a sequence is cut changes no bit.
  */
-import type { Int, Kernel, Value } from '../../../ir/kernel.js';
+import type { Cond, Int, Kernel, Value } from '../../../ir/kernel.js';
 import { children, freeIndices, visitExpr } from '../../../ir/builder.js';
 import type { DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item, Stage } from '../../../ir/stages.js';
@@ -121,6 +124,10 @@ class Tile {
   #column0: Int = int(0);
   #ly: Int = int(0);
   #lx: Int = int(0);
+  /** Where a thread's first row stands in the tile. */
+  #first: Int = int(0);
+  /** Each thread has one row at most; undefined where it never has more. */
+  #few: Cond | undefined;
 
   constructor(t: Tiling, c: Context) {
     this.#t = t;
@@ -143,6 +150,9 @@ class Tile {
     const split = divide(THREAD, threads.columns);
     this.#ly = w.int('ly', split.quotient);
     this.#lx = w.int('lx', split.rest);
+    const { each } = this.#t;
+    if (each.rows > 1) this.#few = icompare('le', iadd(this.#c.rows, imul(this.#row0, -1)), int(threads.rows));
+    this.#first = w.int('first', this.#few ? imul(this.#ly, { kind: 'iselect', cond: this.#few, then: int(1), else: int(each.rows) }) : this.#ly);
     const base = bindPoint(w, this.#c.envs, this.#c.envs.root(int(0)), outer, w.int('matrix', byMatrix.rest));
     const accumulators = this.#sums(base);
     this.#epilogue(base, accumulators);
@@ -155,7 +165,12 @@ class Tile {
     return this.#tileRows + padOf(this.#t.wide);
   }
   #row(i: number): Int {
-    return iadd(this.#row0, imul(this.#ly, this.#t.each.rows), int(i));
+    return iadd(this.#row0, this.#first, int(i));
+  }
+  /** A thread has row `i`. */
+  #has(i: number): Cond {
+    const { rows } = this.#c;
+    return icompare('lt', this.#row(i), i > 0 && this.#few ? { kind: 'iselect', cond: this.#few, then: int(0), else: rows } : rows);
   }
   #column(j: number): Int {
     return iadd(this.#column0, this.#columnIn(j));
@@ -176,27 +191,50 @@ class Tile {
     const accumulators = sums.map(() => Array.from({ length: each.rows }, () => Array.from({ length: each.columns }, () => w.variable('acc', num(0)))));
     const rowMemory = new Map(sums.flatMap((s) => s.rowLeaves).map((leaf) => [leaf, access.memory('$rows', depth * this.#rowStride, 'group')]));
     const columnMemory = new Map(sums.flatMap((s) => s.columnLeaves).map((leaf) => [leaf, access.memory('$columns', depth * this.#tileColumns, 'group')]));
-    w.loop('k', int(0), int(size), depth, {}, (k0) => {
+    const slabs = (): void => w.loop('k', int(0), int(size), depth, {}, (k0) => {
       w.barrier();
       for (const [leaf, memory] of rowMemory) this.#bring(leaf, memory, base, k0, 'row');
       for (const [leaf, memory] of columnMemory) this.#bring(leaf, memory, base, k0, 'column');
       w.barrier();
-      w.loop('kk', int(0), size % depth === 0 ? int(depth) : imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
+      w.branch(this.#has(0), () => w.loop('kk', int(0), size % depth === 0 ? int(depth) : imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
         const load = (memory: string, at: Int): Value => w.let({ kind: 'load', buffer: memory, at, access: 'uniform' });
-        const rowValue = (leaf: Expr, i: number): Value => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#rowStride), imul(this.#ly, each.rows), int(i)));
-        const columnValue = (leaf: Expr, j: number): Value => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#columnIn(j)));
-        for (let i = 0; i < each.rows; i++) for (let j = 0; j < each.columns; j++) sums.forEach((s, q) => {
-          const name = accumulators[q]?.[i]?.[j] as string;
-          const plus: Value = { kind: 'reg', name };
-          const value = (x: Expr): Value => this.#combine(x, (leaf) => (rowMemory.has(leaf) && s.rowLeaves.includes(leaf) ? rowValue(leaf, i) : s.columnLeaves.includes(leaf) ? columnValue(leaf, j) : undefined));
-          const { body } = s.e;
-          w.set(name, body.kind === 'binary' && body.op === 'mul'
-            ? { kind: 'muladd', left: value(body.left), right: value(body.right), plus }
-            : { kind: 'binary', op: 'add', left: plus, right: value(body) });
+        this.#add(accumulators, each.rows, {
+          row: (leaf, i) => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#rowStride), imul(this.#ly, each.rows), int(i))),
+          column: (leaf, j) => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#columnIn(j))),
         });
-      });
+      }), () => undefined);
     });
+    if (this.#few) w.branch(this.#few, () => w.branch(this.#has(0), () => this.#alone(accumulators, base), () => undefined), slabs);
+    else slabs();
     return accumulators;
+  }
+  /** The sums of a thread's only row, of what it reads itself. */
+  #alone(accumulators: readonly string[][][], base: Env): void {
+    const { writer: w, envs, expressions } = this.#c;
+    const { lane, size, sums, each } = this.#t;
+    const at = this.#at(base, w.int('row', this.#row(0)));
+    const last = int(lane.axis.size - 1);
+    const columns = Array.from({ length: each.columns }, (_, j) => w.int('column', lane.axis.size % this.#tileColumns === 0 ? this.#column(j) : imin(this.#column(j), last)));
+    w.loop('k', int(0), int(size), 1, {}, (k) => {
+      const value = (leaf: Expr, env: Env): Value => {
+        const { e } = sums.find((s) => s.rowLeaves.includes(leaf) || s.columnLeaves.includes(leaf)) as Sum;
+        return w.let(expressions.value(leaf, envs.bind(env, e.over as Index, { int: k, lane: false })));
+      };
+      this.#add(accumulators, 1, { row: (leaf) => value(leaf, at), column: (leaf, j) => value(leaf, envs.bind(at, lane, { int: columns[j] as Int, lane: false })) });
+    });
+  }
+  /** One member of the reduced axis, to the sums of the first `rows` rows. */
+  #add(accumulators: readonly string[][][], rows: number, leaf: { readonly row: (leaf: Expr, i: number) => Value; readonly column: (leaf: Expr, j: number) => Value }): void {
+    const { sums, each } = this.#t;
+    for (let i = 0; i < rows; i++) for (let j = 0; j < each.columns; j++) sums.forEach((s, q) => {
+      const name = accumulators[q]?.[i]?.[j] as string;
+      const plus: Value = { kind: 'reg', name };
+      const value = (x: Expr): Value => this.#combine(x, (e) => (s.rowLeaves.includes(e) ? leaf.row(e, i) : s.columnLeaves.includes(e) ? leaf.column(e, j) : undefined));
+      const { body } = s.e;
+      this.#c.writer.set(name, body.kind === 'binary' && body.op === 'mul'
+        ? { kind: 'muladd', left: value(body.left), right: value(body.right), plus }
+        : { kind: 'binary', op: 'add', left: plus, right: value(body) });
+    });
   }
   /** A sum's body over values of its leaves. */
   #combine(e: Expr, leaf: (e: Expr) => Value | undefined): Value {
@@ -234,10 +272,10 @@ class Tile {
   }
 
   #epilogue(base: Env, accumulators: readonly string[][][]): void {
-    const { writer: w, stage, expressions, access, stores, envs, rows } = this.#c;
+    const { writer: w, stage, expressions, access, stores, envs } = this.#c;
     const { each, lane, sums } = this.#t;
     const whole = lane.axis.size % this.#tileColumns === 0;
-    for (let i = 0; i < each.rows; i++) w.branch(icompare('lt', this.#row(i), rows), () => {
+    for (let i = 0; i < each.rows; i++) w.branch(this.#has(i), () => {
       const at = this.#at(base, w.int('row', this.#row(i)));
       const compute = (columns: readonly number[]): void => {
         const points = columns.map((j) => {
