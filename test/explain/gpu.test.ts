@@ -56,6 +56,16 @@ describe('the cost of a kernel', () => {
     // 33 · 40 sums of 20 products, besides those of rows and columns that do not exist.
     expect(run.arithmetic).toBeGreaterThanOrEqual(2 * 33 * 40 * 20);
   });
+  it('product of a few rows: what they need and no more, without a barrier', () => {
+    const text = 'model M {\n  axis o = 40\n  axis k = 20\n  input x[t, k]\n  param w[o, k]\n  output y[t, o] = sum(k: w[o, k] * x[t, k])\n}';
+    for (const rows of [1, 8]) {
+      const { run } = costs(text, rows);
+      // Of the second group of 32 columns eight exist, and the rest is computed for nothing.
+      expect(run).toMatchObject({ barriers: 0, shared: 0, arithmetic: 2 * rows * 64 * 20 });
+      expect(run.moved).toBe(bytes(rows * 20 + 40 * 20 + rows * 40));
+    }
+    expect(costs(text, 9).run.barriers).toBeGreaterThan(0);
+  });
   it('chunks: the summaries and the carry are not launched for less than a chunk', () => {
     const text = 'model C {\n  axis c = 2\n  input x[t, c]\n  param a[c] = uniform(0.1, 0.9)\n  state h[t, c] = a[c] * h[t-1, c] + x[t, c]\n  output y[t, c] = h[t, c]\n}';
     const of = (length: number): number => explainGpu(compiled(text, 'chunked'), { batch: 1, length }).run.dispatches;

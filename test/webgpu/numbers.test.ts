@@ -42,6 +42,18 @@ const smooth = `model Smooth {
   output y[t, c] = sum(n: h[t, c, n])
   output z[c] = max(t: h[t, c, 0])
 }`;
+/** Products in tiles: of more rows than threads along them by slabs, of fewer without; and a mean of what no other stage computes. */
+const products = `model Products {
+  axis o = 40
+  axis k = 21
+  axis j = o
+  input x[t, k]
+  param w[o, k] = normal(0, 0.3)
+  param v[j, o] = normal(0, 0.3)
+  u[t, o] = sum(k: w[o, k] * x[t, k])
+  state h[t, o] = 0.5 * h[t-1, o] + tanh(u[t, o])
+  output y[t, j] = mean(o: v[j, o] * (h[t, o] + u[t, o]))
+}`;
 const rowOf = (t: { data: Float32Array; shape: readonly number[] }, b: number): Float32Array => {
   const size = t.data.length / (t.shape[0] as number);
   return t.data.slice(b * size, (b + 1) * size);
@@ -82,7 +94,7 @@ async function on({ text, strategy }: Subject, work: (made: OnGpu, model: Model,
   model.dispose();
 }
 
-const subjects: readonly (readonly [string, Subject])[] = [['coupled', { text: spec }], ['uncoupled', { text: smooth }], ['chunks asked for', { text: smooth, strategy: 'chunked' }]];
+const subjects: readonly (readonly [string, Subject])[] = [['coupled', { text: spec }], ['uncoupled', { text: smooth }], ['chunks asked for', { text: smooth, strategy: 'chunked' }], ['products', { text: products }]];
 
 describe.skipIf(missing !== undefined).each(subjects)('the same bits: %s', (_, of) => {
   const STEPS = 150;
@@ -102,7 +114,7 @@ describe.skipIf(missing !== undefined).each(subjects)('the same bits: %s', (_, o
       }
     }
   }), 120_000);
-  it.each([1, 7, 64, STEPS])('of a stream in pieces of %i', (piece) => on(of, async ({ program }, model) => {
+  it.each([1, 3, 7, 64, STEPS])('of a stream in pieces of %i', (piece) => on(of, async ({ program }, model) => {
     const inputs = randomInputs(program, 2, STEPS, 2);
     const whole = await runModel(model, inputs);
     const stream = model.stream({ batch: 2 });
