@@ -4,50 +4,25 @@
  */
 import type { CallExpr, Declaration, Equation, Expr as Syntax, IndexPattern, ParamStatement, Span, Statement } from '../../grammar/ast.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
-import { affineOf, substitute, type Builder } from '../ir/builder.js';
+import { affineOf, type Builder } from '../ir/builder.js';
 import type { Axis, Definition, DefinitionId, DefinitionOf, Draw, Expr, Fact, Index, Initialiser, Type } from '../ir/program.js';
-import { chosenArm, Expressions, functionNames, parts, type Env, type MatrixOp } from './expressions.js';
-import { broadcast, interchangeable, withSizes } from './broadcast.js';
+import { chosenArm, Expressions, functionNames, parts, type Env } from './expressions.js';
+import { broadcast, withSizes } from './broadcast.js';
 import type { LoadedFile } from './files.js';
 import { nearest, snakeCase } from './names.js';
+import { bindPattern, writtenAxes, writtenPattern } from './patterns.js';
 import { Scope, type Entity, type Sighting } from './scope.js';
-import { constantValue } from './sizes.js';
+import type { ParamInfo, Pending, Place, Port } from './places.js';
+import { axisSize, constantValue } from './sizes.js';
+import { DefinitionTable } from './table.js';
 
 type Array_ = Extract<Entity, { kind: 'array' }>;
-/** Where a body stands: its file's blocks, its path, and the blocks being expanded. */
-interface Place {
-  readonly file: LoadedFile;
-  readonly path: readonly string[];
-  readonly stack: readonly Declaration[];
-}
-/** A parameter before its stored name is known. */
-export interface ParamInfo {
-  readonly def: DefinitionId;
-  readonly path: readonly string[];
-  readonly name: string;
-  readonly span: Span;
-}
-export interface Port {
-  readonly name: string;
-  readonly def: DefinitionId;
-  readonly span: Span;
-}
-interface Pending {
-  readonly equation: Equation;
-  readonly scope: Scope;
-  readonly place: Place;
-  readonly env: Env;
-  state: 'waiting' | 'running' | 'done';
-}
-
-const MAX_ELEMENTS = 2147483647;
 /** Definitions before a body is repeated again: a count mistyped must not take the memory of the machine. */
 const MAX_DEFINITIONS = 20000;
 /** A size with many divisors. */
 const madeUp = 12;
 
 export class Elaborator {
-  readonly definitions: Definition[] = [];
   readonly inputs: Port[] = [];
   readonly outputs: Port[] = [];
   readonly params: ParamInfo[] = [];
@@ -55,27 +30,32 @@ export class Elaborator {
   readonly renames: { readonly from: string; readonly to: string; readonly span: Span }[] = [];
   readonly #b: Builder;
   readonly #diagnostics: Diagnostics;
+  readonly #table: DefinitionTable;
   readonly #x: Expressions;
+  /** Paths of instances, by the scope they are in. */
+  readonly #instances = new Set<string>();
   readonly #pending = new Map<DefinitionId, Pending>();
   readonly #broken = new Set<DefinitionId>();
-  readonly #names = new Set<string>();
-  readonly #indicesOf = new Map<DefinitionId, readonly Index[]>();
   #current: { name: string; span: Span } = { name: '', span: { file: '', start: 0, end: 0 } };
   #place: Place | undefined;
 
   constructor(b: Builder, diagnostics: Diagnostics) {
     this.#b = b;
     this.#diagnostics = diagnostics;
+    this.#table = new DefinitionTable(b, diagnostics);
     this.#x = new Expressions(b, diagnostics, {
       lookup: (name, scope) => this.#lookup(name, scope),
       typeOf: (def) => this.#typeOf(def),
-      auxiliary: (suffix, span, indices, time, body) => this.#auxiliary(suffix, span, indices, time, body),
+      auxiliary: (suffix, span, indices, time, body) => this.#table.auxiliary(`${this.#current.name}#${suffix}`, span, indices, time, body),
       isBlock: (name) => this.#place?.file.blocks.get(name)?.declaration.kind === 'block',
       isMissing: (name) => this.#place?.file.missing.has(name) ?? false,
-      ofMatrix: (op, span, indices, matrix) => this.#ofMatrix(op, span, indices, matrix),
+      ofMatrix: (op, span, indices, matrix) => this.#table.ofMatrix(`${this.#current.name}#${op}`, op, span, indices, matrix),
     });
   }
 
+  get definitions(): Definition[] {
+    return this.#table.list;
+  }
   model(declaration: Declaration, file: LoadedFile): void {
     const scope = new Scope();
     const place: Place = { file, path: [], stack: [declaration] };
@@ -115,7 +95,7 @@ export class Elaborator {
       return axis;
     });
     const time = axes.length < p.indices.length;
-    const def = this.#add(p.name.text, p.span, this.#newIndices(axes), time, 'real', (base) => ({ ...base, kind: 'input' }));
+    const def = this.#table.add(p.name.text, p.span, this.#table.newIndices(axes), time, 'real', (base) => ({ ...base, kind: 'input' }));
     scope.names.set(p.name.text, { kind: 'array', def, time, axes, name: p.name.text });
   }
   /** Reads every equation that nothing has needed yet. */
@@ -168,7 +148,7 @@ export class Elaborator {
         if (twice) this.#diagnostics.error('SSM2002', twice.label.span, { name: twice.label.text });
         const axis: Axis = { name: s.name.text, size: labels.length, labels };
         scope.names.set(s.name.text, { kind: 'axis', axis });
-        const sizes = s.members.map((m) => (m.size ? this.#size(m.size, m.label.text, scope) : undefined));
+        const sizes = s.members.map((m) => (m.size ? axisSize(m.size, m.label.text, scope, this.#diagnostics) : undefined));
         if (sizes.every((x): x is number => x !== undefined)) this.#features.set(axis, sizes);
         return;
       }
@@ -210,13 +190,6 @@ export class Elaborator {
   #snapshot(scope: Scope): Scope {
     return new Scope(scope.names, scope.forward);
   }
-  #size(e: Syntax, name: string, scope: Scope): number | undefined {
-    const value = constantValue(e, scope, this.#diagnostics);
-    if (value === undefined) return undefined;
-    if (Number.isInteger(value) && value >= 1 && value <= MAX_ELEMENTS) return value;
-    this.#diagnostics.error('SSM2018', e.span, { name, got: value });
-    return undefined;
-  }
   #axis(s: Extract<Statement, { kind: 'axis' }>, scope: Scope): void {
     if (s.name.text === 't') { this.#diagnostics.error('SSM2002', s.name.span, { name: 't' }); return; }
     const alias = s.size.kind === 'name' && !s.size.indices ? scope.names.get(s.size.name.text) : undefined;
@@ -225,14 +198,14 @@ export class Elaborator {
       scope.names.set(s.name.text, alias.axis.labels ? alias : { kind: 'axis', axis: { name: s.name.text, size: alias.axis.size } });
       return;
     }
-    const size = this.#size(s.size, s.name.text, scope);
+    const size = axisSize(s.size, s.name.text, scope, this.#diagnostics);
     scope.names.set(s.name.text, size === undefined ? { kind: 'broken' } : { kind: 'axis', axis: { name: s.name.text, size } });
   }
   #repeat(s: Extract<Statement, { kind: 'repeat' }>, scope: Scope, place: Place, outputs: { name: string; entity: Entity; span: Span }[]): void {
-    const count = this.#size(s.count, 'repeat', scope);
+    const count = axisSize(s.count, 'repeat', scope, this.#diagnostics);
     if (count === undefined) return;
     for (let k = 0; k < count; k++) {
-      if (this.definitions.length > MAX_DEFINITIONS) {
+      if (this.#table.list.length > MAX_DEFINITIONS) {
         this.#diagnostics.error('SSM1010', s.count.span, { limit: MAX_DEFINITIONS, what: `definitions, after ${k} of ${count} repetitions` });
         return;
       }
@@ -267,7 +240,7 @@ export class Elaborator {
         continue;
       }
       if (p.size) {
-        const size = this.#size(p.size, s.name.text, scope);
+        const size = axisSize(p.size, s.name.text, scope, this.#diagnostics);
         if (size === undefined) { scope.names.set(s.name.text, { kind: 'broken' }); return; }
         axes.push({ name: `${s.name.text}.${k}`, size });
         continue;
@@ -279,31 +252,23 @@ export class Elaborator {
     const label = axes.findIndex((a) => a.labels !== undefined);
     // Stored with modalities first, so that a member's tensor is one piece; read in the order of the spec.
     const stored = label > 0 ? [axes[label] as Axis, ...axes.filter((_, k) => k !== label)] : axes;
-    const input = this.#add(label > 0 ? `${s.name.text}#stored` : s.name.text, s.span, this.#newIndices(stored), time, 'real', (base) => ({ ...base, kind: 'input' }), s.doc);
+    const input = this.#table.add(label > 0 ? `${s.name.text}#stored` : s.name.text, s.span, this.#table.newIndices(stored), time, 'real', (base) => ({ ...base, kind: 'input' }), s.doc);
     this.inputs.push({ name: s.name.text, def: input, span: s.name.span });
     const def = label > 0 ? this.#reordered(s, input, axes, label, time) : input;
     scope.names.set(s.name.text, { kind: 'array', def, time, axes, name: s.name.text });
   }
   #reordered(s: Extract<Statement, { kind: 'input' }>, input: DefinitionId, axes: readonly Axis[], label: number, time: boolean): DefinitionId {
-    const indices = this.#newIndices(axes);
+    const indices = this.#table.newIndices(axes);
     const at = [indices[label] as Index, ...indices.filter((_, k) => k !== label)].map((i) => affineOf(i));
     const body = this.#b.read(input, 'real', at, time ? { constant: 0, terms: [] } : undefined);
-    return this.#add(s.name.text, s.span, indices, time, 'real', (base) => ({ ...base, kind: 'equation', body }), s.doc);
-  }
-  #newIndices(axes: readonly Axis[], names?: readonly string[]): Index[] {
-    const made: Index[] = [];
-    axes.forEach((axis, k) => {
-      const governor = axis.ragged && made.find((i) => i.axis === axis.ragged?.over);
-      made.push(this.#b.newIndex(names?.[k] ?? axis.name, axis, governor));
-    });
-    return made;
+    return this.#table.add(s.name.text, s.span, indices, time, 'real', (base) => ({ ...base, kind: 'equation', body }), s.doc);
   }
   #param(s: ParamStatement, scope: Scope, place: Place): void {
     const axes: Axis[] = [];
     const names: string[] = [];
     for (const [k, p] of s.indices.entries()) {
       if (p.size) {
-        const size = this.#size(p.size, s.name.text, scope);
+        const size = axisSize(p.size, s.name.text, scope, this.#diagnostics);
         if (size === undefined) { scope.names.set(s.name.text, { kind: 'broken' }); return; }
         axes.push({ name: `${s.name.text}.${k}`, size });
         names.push('');
@@ -318,20 +283,20 @@ export class Elaborator {
       scope.names.set(s.name.text, { kind: 'broken' });
       return;
     }
-    const indices = this.#newIndices(axes, names);
+    const indices = this.#table.newIndices(axes, names);
     const env: Env = { indices: new Map(indices.flatMap((i, k) => (names[k] ? [[names[k] as string, i] as const] : []))), time: false };
-    const def = this.#add([...place.path, s.name.text].join('.'), s.span, indices, false, 'real', (base) => ({ ...base, kind: 'param', pieces: [] }), s.doc);
+    const def = this.#table.add([...place.path, s.name.text].join('.'), s.span, indices, false, 'real', (base) => ({ ...base, kind: 'param', pieces: [] }), s.doc);
     const init = s.init ? this.#initialiser(s.init, s.name.text, scope, env, def, indices) : undefined;
-    if (init) this.definitions[def] = { ...(this.definitions[def] as DefinitionOf<'param'>), init };
+    if (init) this.#table.list[def] = { ...(this.#table.list[def] as DefinitionOf<'param'>), init };
     this.params.push({ def, path: place.path, name: s.name.text, span: s.name.span });
     scope.names.set(s.name.text, { kind: 'array', def, time: false, axes, name: s.name.text });
   }
   #initialiser(e: Syntax, name: string, scope: Scope, env: Env, param: DefinitionId, over: readonly Index[]): Initialiser | undefined {
     const before = this.#current;
-    this.#current = { name: (this.definitions[param] as Definition).name, span: e.span };
+    this.#current = { name: (this.#table.list[param] as Definition).name, span: e.span };
     const draw = (draw: Draw, span: Span): Expr => {
-      const own = this.#newIndices(over.map((i) => i.axis), over.map((i) => i.name));
-      const id = this.#add(`${this.#current.name}#draw`, span, own, false, 'real', (base) => ({ ...base, kind: 'draw', draw, param }));
+      const own = this.#table.newIndices(over.map((i) => i.axis), over.map((i) => i.name));
+      const id = this.#table.add(`${this.#current.name}#draw`, span, own, false, 'real', (base) => ({ ...base, kind: 'draw', draw, param }));
       return this.#b.read(id, 'real', over.map((i) => affineOf(i)));
     };
     const expr = this.#x.of(e, scope, { ...env, draw });
@@ -402,9 +367,9 @@ export class Elaborator {
     }
     const twice = names.find((n, k) => names.indexOf(n) !== k);
     if (twice !== undefined) { this.#diagnostics.error('SSM2002', s.span, { name: twice }); return { kind: 'broken' }; }
-    const indices = this.#newIndices(axes, names);
+    const indices = this.#table.newIndices(axes, names);
     const env: Env = { indices: new Map(indices.map((i, k) => [names[k] as string, i])), time };
-    const def = this.#add([...place.path, s.name.text].join('.'), s.span, indices, time, 'real', (base) =>
+    const def = this.#table.add([...place.path, s.name.text].join('.'), s.span, indices, time, 'real', (base) =>
       ({ ...base, kind: 'equation', body: this.#b.const(0), ...(s.role === 'state' ? { state: { direction: 'forward' as const } } : {}) }), s.doc);
     const entity: Array_ = { kind: 'array', def, time, axes, name: s.name.text };
     const own = this.#snapshot(scope);
@@ -419,12 +384,12 @@ export class Elaborator {
     if (!p || p.state !== 'waiting') return;
     p.state = 'running';
     const before = { current: this.#current, place: this.#place };
-    this.#current = { name: (this.definitions[id] as Definition).name, span: p.equation.span };
+    this.#current = { name: (this.#table.list[id] as Definition).name, span: p.equation.span };
     this.#place = p.place;
     const outer = this.#meanwhile;
     const read = this.#meanwhile = [] as DefinitionId[];
     let body = this.#x.of(p.equation.value, p.scope, p.env);
-    if (body?.type === 'complex' && (this.definitions[id] as Definition).type !== 'complex') {
+    if (body?.type === 'complex' && (this.#table.list[id] as Definition).type !== 'complex') {
       // It may have been read as real, by itself or by what it needs: these are read again, knowing better.
       this.#replace(id, { type: 'complex' });
       for (const x of read) if (!this.#broken.has(x)) (this.#pending.get(x) as Pending).state = 'waiting';
@@ -448,11 +413,11 @@ export class Elaborator {
   /** What has been read while the equation at hand was. */
   #meanwhile: DefinitionId[] | undefined;
   #replace(id: DefinitionId, change: { type?: Type; body?: Expr; fact?: Fact }): void {
-    this.definitions[id] = { ...(this.definitions[id] as Definition), ...change } as Definition;
+    this.#table.list[id] = { ...(this.#table.list[id] as Definition), ...change } as Definition;
   }
   #typeOf(id: DefinitionId): Type | undefined {
     this.#force(id);
-    return this.#broken.has(id) ? undefined : (this.definitions[id] as Definition).type;
+    return this.#broken.has(id) ? undefined : (this.#table.list[id] as Definition).type;
   }
   /** An equation without indices: its arrays' axes decide. A lone array is just another name. */
   #bare(s: Equation, scope: Scope, place: Place): Entity {
@@ -487,7 +452,7 @@ export class Elaborator {
       return { kind: 'broken' };
     }
     const time = arrays.some((a) => a.time);
-    const indices = this.#newIndices(axes);
+    const indices = this.#table.newIndices(axes);
     const env: Env = { indices: new Map(), time, bare: (array) => array.axes.map((a) => indices[axes.indexOf(places.get(array.def)?.get(a) as Axis)] as Index) };
     const before = this.#current;
     this.#current = { name: [...place.path, name].join('.'), span };
@@ -495,7 +460,7 @@ export class Elaborator {
     this.#current = before;
     for (const n of inner.used) scope.used.add(n);
     if (!body) return { kind: 'broken' };
-    const def = this.#add([...place.path, name].join('.'), span, indices, time, body.type, (base) => ({ ...base, kind: 'equation', body }), doc);
+    const def = this.#table.add([...place.path, name].join('.'), span, indices, time, body.type, (base) => ({ ...base, kind: 'equation', body }), doc);
     return { kind: 'array', def, time, axes, name };
   }
   #hoistInstances(e: Syntax, scope: Scope, place: Place, fail: () => void): Syntax {
@@ -549,9 +514,9 @@ export class Elaborator {
     const base = e.as?.text ?? snakeCase(block);
     const prefix = place.path.join('.');
     let name = base;
-    for (let k = 2; this.#names.has(`${prefix}/${name}`); k++) name = `${base}_${k}`;
+    for (let k = 2; this.#instances.has(`${prefix}/${name}`); k++) name = `${base}_${k}`;
     if (e.as && name !== base) this.#diagnostics.error('SSM2002', e.as.span, { name: base });
-    this.#names.add(`${prefix}/${name}`);
+    this.#instances.add(`${prefix}/${name}`);
     return [...place.path, name];
   }
   #bindArguments(e: CallExpr, block: Declaration, scope: Scope, own: Scope, place: Place, path: readonly string[]): boolean {
@@ -582,66 +547,14 @@ export class Elaborator {
         if (entity.kind !== 'broken') this.#diagnostics.error('SSM2022', given.span, { what: `\`${p.name.text}\``, type: 'not an array', want: 'an array' });
         return false;
       }
-      if (!this.#bindPattern(p.indices, entity, own, block.name.text, p.name.text, given.span)) return false;
+      if (!bindPattern(p.indices, entity, own)) {
+        this.#diagnostics.error('SSM2016', given.span, { block: block.name.text, argument: p.name.text, want: writtenPattern(p.indices), got: writtenAxes(entity) });
+        return false;
+      }
       own.names.set(p.name.text, entity);
     }
     return ok;
   }
-  #bindPattern(patterns: readonly IndexPattern[], array: Array_, own: Scope, block: string, argument: string, span: Span): boolean {
-    const shape = (): false => {
-      this.#diagnostics.error('SSM2016', span, {
-        block, argument, want: patterns.map((p) => `${p.name}${p.optional ? '?' : ''}`).join(', '), got: [...(array.time ? ['t'] : []), ...array.axes.map((a) => a.name)].join(', '),
-      });
-      return false;
-    };
-    const t = patterns.find((p) => p.name === 't');
-    if (array.time && !t) return shape();
-    if (!array.time && t) {
-      if (!t.optional) return shape();
-      own.names.set('t', { kind: 'absent' });
-    }
-    const rest = patterns.filter((p) => p.name !== 't');
-    let spare = array.axes.length - rest.filter((p) => !p.optional).length;
-    let at = 0;
-    for (const p of rest) {
-      if (p.optional && spare <= 0) { own.names.set(p.name, { kind: 'absent' }); continue; }
-      if (p.optional) spare--;
-      const axis = array.axes[at++];
-      if (!axis) return shape();
-      const before = own.names.get(p.name);
-      if (before?.kind === 'axis' && before.axis !== axis && !interchangeable(before.axis, axis)) return shape();
-      if (before?.kind !== 'axis') own.names.set(p.name, { kind: 'axis', axis });
-    }
-    return at === array.axes.length && spare >= 0 ? true : shape();
-  }
-
-  // --- definitions ------------------------------------------------------------------------------------------------------
-
-  #add(name: string, span: Span, indices: readonly Index[], time: boolean, type: Type, make: (base: { id: DefinitionId; name: string; time: boolean; indices: readonly Index[]; type: Type; span: Span; doc?: string }) => Definition, doc?: string): DefinitionId {
-    const id = this.definitions.length as DefinitionId;
-    let unique = name;
-    for (let k = 2; this.#names.has(unique); k++) unique = `${name}#${k}`;
-    this.#names.add(unique);
-    const elements = indices.reduce((n, i) => n * i.axis.size, 1);
-    if (elements > MAX_ELEMENTS) this.#diagnostics.error('SSM2036', span, { name, elements });
-    this.definitions.push(make({ id, name: unique, time, indices, type, span, ...(doc === undefined ? {} : { doc }) }));
-    this.#indicesOf.set(id, indices);
-    return id;
-  }
-  /** The body stands over indices of the definition that it comes from; here it gets its own. */
-  #auxiliary(suffix: string, span: Span, indices: readonly Index[], time: boolean, body: Expr): DefinitionId {
-    const own = this.#newIndices(indices.map((i) => i.axis), indices.map((i) => i.name));
-    const image = new Map(indices.map((i, k) => [i, own[k] as Index]));
-    const moved = substituteAll(this.#b, body, image);
-    return this.#add(`${this.#current.name}#${suffix}`, span, own, time, body.type, (base) => ({ ...base, kind: 'equation', body: moved }));
-  }
-  #ofMatrix(op: MatrixOp, span: Span, indices: readonly Index[], matrix: DefinitionId): DefinitionId {
-    const own = this.#newIndices(indices.map((i) => i.axis), indices.map((i) => i.name));
-    const type = op === 'eigenvalues' ? 'real' : (this.definitions[matrix] as Definition).type;
-    return this.#add(`${this.#current.name}#${op}`, span, own, false, type, (base) =>
-      (op === 'inverse' ? { ...base, kind: 'inverse', matrix } : { ...base, kind: 'eigen', part: op === 'eigenvalues' ? 'values' : 'vectors', matrix }));
-  }
-
   // --- facts and initial values -----------------------------------------------------------------------------------------
 
   #fact(e: Syntax, scope: Scope): void {
@@ -656,7 +569,7 @@ export class Elaborator {
     const bound = constantValue(left ? e.right : e.left, scope, this.#diagnostics);
     if (bound === undefined) return;
     const upper = (e.op[0] === '<') === left;
-    const old = (this.definitions[array.def] as Definition).fact ?? { low: -Infinity, high: Infinity, span: e.span };
+    const old = (this.#table.list[array.def] as Definition).fact ?? { low: -Infinity, high: Infinity, span: e.span };
     this.#replace(array.def, { fact: upper ? { ...old, high: Math.min(old.high, bound) } : { ...old, low: Math.max(old.low, bound) } });
   }
   /** After all equations are read. */
@@ -664,7 +577,7 @@ export class Elaborator {
     for (const { statement: s, scope, place } of this.#initials) {
       this.#place = place;
       const target = this.#lookup(s.name.text, scope);
-      const d = target?.kind === 'array' ? this.definitions[target.def] : undefined;
+      const d = target?.kind === 'array' ? this.#table.list[target.def] : undefined;
       if (target?.kind === 'broken') continue;
       const shown = s.indices.some((p) => p.name === 't');
       if (d?.kind !== 'equation' || !d.state || shown) {
@@ -680,7 +593,7 @@ export class Elaborator {
       const env: Env = { indices: new Map(named.map((p, k) => [p.name, d.indices[k] as Index])), time: false };
       this.#current = { name: d.name, span: s.span };
       const value = this.#x.of(s.value, scope, env);
-      if (value) this.definitions[d.id] = { ...(this.definitions[d.id] as typeof d), state: { ...d.state, initial: value } };
+      if (value) this.#table.list[d.id] = { ...(this.#table.list[d.id] as typeof d), state: { ...d.state, initial: value } };
     }
   }
   /** Plain definitions of the model's own body that nothing reads. */
@@ -695,6 +608,3 @@ export class Elaborator {
   }
 }
 
-function substituteAll(b: Builder, body: Expr, image: ReadonlyMap<Index, Index>): Expr {
-  return substitute(b, body, (i) => { const to = image.get(i); return to && affineOf(to); });
-}

@@ -5,10 +5,11 @@ import type { Builder } from '../ir/builder.js';
 import type { Definition, DefinitionOf, InputPort, Piece, Program } from '../ir/program.js';
 import { checkBlocks } from './blocks.js';
 import { checkCausality } from './causality.js';
-import { Elaborator, type ParamInfo } from './elaborate.js';
+import { Elaborator } from './elaborate.js';
 import { checkInitialisers } from './initialisers.js';
 import { Loader, type SourceHost } from './files.js';
 import { nearest } from './names.js';
+import type { ParamInfo } from './places.js';
 import type { Sightings } from './scope.js';
 
 export type { SourceHost } from './files.js';

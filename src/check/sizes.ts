@@ -66,3 +66,15 @@ export function constantValue(e: Expr, scope: Scope, diagnostics: Diagnostics): 
       return undefined;
   }
 }
+
+/** What an index of 32 bits can tell apart. */
+export const MAX_ELEMENTS = 2147483647;
+
+/** The size of an axis: a whole number, at least 1. */
+export function axisSize(e: Expr, name: string, scope: Scope, diagnostics: Diagnostics): number | undefined {
+  const value = constantValue(e, scope, diagnostics);
+  if (value === undefined) return undefined;
+  if (Number.isInteger(value) && value >= 1 && value <= MAX_ELEMENTS) return value;
+  diagnostics.error('SSM2018', e.span, { name, got: value });
+  return undefined;
+}
