@@ -12,7 +12,7 @@ export interface Stream {
   /**
    * The next steps: outputs with time for these, outputs without as if the sequence ended now. Inputs without time count at the first push.
    * Pushes count in the order of the calls, also when they are not waited for.
-   * @throws InputError SSM51xx, DeviceError SSM55xx; the stream stays as it was.
+   * @throws InputError SSM51xx, DeviceError SSM55xx, StreamError SSM5307 where its GPU is gone for good: another device can't take its state up; the stream stays as it was.
    */
   push(inputs: TensorTree<TensorInput>): Promise<TensorTree>;
   /**

@@ -144,6 +144,34 @@ describe.skipIf(missing !== undefined)('a device that is lost between calls', ()
     model.dispose();
     expect(tap.buffers.size).toBe(0);
   });
+  it.each(['auto', 'webgpu'] as const)('by %s: a stream says that its state cannot go elsewhere, keeps it, and new streams work where runs do', async (device) => {
+    const tap = new Tap(gpu);
+    const model = await load({ device, gpu: tap });
+    const [first, rest] = [x.slice(0, 9), x.slice(9)];
+    const [one, other] = [model.stream(), model.stream()];
+    await other.push({ x: first });
+    const want = bits(await other.push({ x: rest }));
+    await one.push({ x: first });
+    const kept = one.save();
+    await lose(tap);
+    tap.adapter = () => Promise.resolve(null);
+    expect(await thrown(() => one.push({ x: rest }))).toMatchObject({
+      code: 'SSM5307', name: 'StreamError', cause: { code: 'SSM5504' },
+      message: expect.stringMatching(/^SSM5307: the stream cannot go on: its webgpu device is gone, and its state is laid out for that device alone \(SSM5504: no GPU device after 3 tries: /) as string,
+    });
+    expect([one.steps, one.save()]).toEqual([3, kept]);
+    if (device === 'auto') {
+      await model.run({ x });
+      expect(model.device.name).toBe('wasm');
+      expect(elements(await model.stream().push({ x: first })).length).toBeGreaterThan(0);
+      expect(codeOf(await thrown(() => one.push({ x: rest })))).toBe('SSM5307');
+    } else {
+      tap.adapter = undefined;
+      expect(bits(await one.push({ x: rest }))).toEqual(want);
+    }
+    model.dispose();
+    expect(tap.buffers.size).toBe(0);
+  });
   it('under auto: runs that wait together all go on', async () => {
     const tap = new Tap(gpu);
     const model = await load({ gpu: tap });

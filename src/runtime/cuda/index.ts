@@ -46,7 +46,7 @@ export function cuda(source: CudaSource): DeviceSource {
           unused = undefined;
           return opened;
         }, kernels);
-        return await runOn({ of, open }, await open(), reference);
+        return await runOn({ of, open }, open(), reference);
       } catch (error) {
         await first.session.dispose();
         if (error instanceof SsmcError && /^SSM5[05]/.test(error.code)) throw error;

@@ -6,6 +6,7 @@ export const gpuMessages = {
   5111: 'input `{name}` is stored as float16, which ends at {limit}, but has {value}: scale it, or compile the model with float32 storage',
   5207: '{device} cannot be used here: {why}',
   5306: 'the stream has a push under way: expected it to be waited for before {what}',
+  5307: 'the stream cannot go on: its {device} device is gone, and its state is laid out for that device alone ({why})',
   5501: 'the GPU device was lost ({why}): this call has no result, the next one takes a new device',
   5502: 'the GPU has no {bytes} bytes for `{name}`',
   5503: 'the GPU refused a command: {why}',

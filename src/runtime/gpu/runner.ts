@@ -27,11 +27,15 @@ export interface Opening<B> {
   readonly once?: string;
 }
 
-/** A session that has passed the self-test, behind a runner. */
-export async function runOn<B>(opening: Opening<B>, machine: Machine<B>, reference: Reference): Promise<Runner> {
+/** A session that has passed the self-test, behind a runner. The answers to test by are computed while the machine's kernels are compiled. */
+export async function runOn<B>(opening: Opening<B>, opened: Promise<Machine<B>>, reference: Reference): Promise<Runner> {
+  const answer = knownAnswer(reference);
+  // Nobody asks for it where there is no machine.
+  answer.catch(() => undefined);
+  const machine = await opened;
   let known: KnownAnswer | undefined;
   try {
-    known = await knownAnswer(reference);
+    known = await answer;
   } catch (error) {
     machine.dispose();
     throw error;
@@ -159,6 +163,10 @@ class GpuSequence<B> implements Sequence {
     this.#pushes++;
     try {
       await this.#push(job);
+    } catch (error) {
+      // Other devices keep the same cells in other places, and sums over time with what they lost: nothing that `run` moves on to could take this state up.
+      if ((error as Partial<SsmcError>).code !== 'SSM5504') throw error;
+      throw gpuFailure(5307, { device: this.#runner.device.name, why: reason(error) }, error);
     } finally {
       this.#pushes--;
     }

@@ -48,7 +48,7 @@ export function webgpu(source: WebgpuSource): DeviceSource {
         const open = async (plain = false): Promise<WebgpuMachine> => equipped(await take(plain));
         // A lost device of the user's can't be made anew by us.
         const once = wish.device ? { once: 'the device that was handed in is lost' } : {};
-        return await runOn({ of, open, ...once }, await equipped(connection), reference);
+        return await runOn({ of, open, ...once }, equipped(connection), reference);
       } catch (error) {
         connection.dispose();
         if (error instanceof SsmcError && (error.code.startsWith('SSM50') || error.code === 'SSM5505')) throw error;
