@@ -83,7 +83,7 @@ export function decide(c: Cond, env: Env, steps: number): boolean {
 /** Or the variables on which it hangs. */
 function truth(c: Cond, env: Env, steps: number): boolean | ReadonlySet<string> {
   // What masks guard is the common case: every lane passes.
-  if (c.kind === 'all') return true;
+  if (c.kind === 'all') return !c.rare;
   if (c.kind !== 'icompare') {
     const [a, b] = [truth(c.left, env, steps), truth(c.right, env, steps)];
     const settles = c.kind === 'ior';

@@ -19,8 +19,11 @@ export type Int =
 export type Cond =
   | { readonly kind: 'icompare'; readonly op: 'lt' | 'le' | 'eq' | 'ne'; readonly left: Int; readonly right: Int }
   | { readonly kind: 'iand' | 'ior'; readonly left: Cond; readonly right: Cond }
-  /** A mask holds in every lane of the machine's registers; of a machine whose lanes are threads, in each thread for itself. */
-  | { readonly kind: 'all'; readonly mask: Value };
+  /**
+   * A mask holds in every lane of the machine's registers; of a machine whose lanes are threads, in each thread for itself. Estimates take it to
+   * hold, or, if it is `rare`, not to.
+   */
+  | { readonly kind: 'all'; readonly mask: Value; readonly rare?: true };
 
 export type KernelUnary =
   | 'neg' | 'abs' | 'sqrt' | 'floor' | 'ceil'

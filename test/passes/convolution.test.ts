@@ -83,6 +83,39 @@ describe('bits', () => {
   });
 });
 
+describe('kernels that grow', () => {
+  const growing = (rate: number): string => `model M {
+    axis c = 4
+    axis n = 4
+    input u[t, c]
+    param r[c, n] = ${rate}
+    a[c, n] = r[c, n] * exp(complex(0, 0.7 * (n + 1)))
+    state h[t, c, n] = a[c, n] * h[t-1, c, n] + u[t, c]
+    output y[t, c] = re(sum(n: h[t, c, n]))
+  }`;
+  const dense = `model M {
+    axis n = 4
+    axis k = n
+    input u[t]
+    param A[n, k] = normal(0, 0.5)
+    param b[n] = normal(0, 1)
+    state h[t, n] = sum(k: A[n, k] * h[t-1, k]) + b[n] * u[t]
+    output y[t] = sum(n: h[t, n])
+  }`;
+  it.each([['by 1.002 a step', growing(1.002)], ['by 1.03 a step', growing(1.03)], ['by 1.19 a step', growing(1.19)], ['as a matrix of weights says', dense]])('%s: what a transform rounds does not drown early steps', async (_, text) => {
+    const these = await loaded(text, ['convolution']);
+    for (const steps of [64, 65, 100, 200]) expect(await worst(these, steps), `L = ${steps}`).toBeLessThan(TOLERANCE);
+  });
+  it('are found when weights are bound: others keep their transforms', async () => {
+    const bits = async (text: string, strategy: Strategy): Promise<Float32Array> => {
+      const { program, models } = await loaded(text, [strategy]);
+      return [...await runModel(models.get(strategy) as Model, randomInputs(program, 1, 300, 7), undefined)][0]?.[1].data as Float32Array;
+    };
+    expect(await bits(growing(1.19), 'convolution')).toEqual(await bits(growing(1.19), 'serial'));
+    expect(await bits(growing(0.99), 'convolution')).not.toEqual(await bits(growing(0.99), 'serial'));
+  });
+});
+
 describe('streaming', () => {
   it.each(Object.entries(systems))('%s: what is pushed in pieces is what run gives', async (_, text) => {
     const { program, models } = await loaded(text(4), ['convolution']);

@@ -14,7 +14,7 @@ import { impulseKernel } from './convolution/impulse.js';
 import { convolutionKernel } from './convolution/kernel.js';
 import { spectraKernel, twiddleKernel } from './convolution/spectra.js';
 import { Layout } from './layout.js';
-import { icompare, int, ivar } from './ints.js';
+import { iand, icompare, int, ivar } from './ints.js';
 import { LENGTHS } from './limits.js';
 import { planRows } from './memory.js';
 import { packLaunch } from './pack.js';
@@ -56,9 +56,14 @@ export function schedule(graph: StageGraph, machine: Machine, builder: Builder, 
 const PART = '$part';
 const WITHIN: Cond = icompare('lt', ivar(PART), int(2));
 const AFTER: Cond = icompare('lt', int(0), ivar(PART));
-function when(cond: Cond, kernel: Kernel): Kernel {
-  return { ...kernel, parameters: [...kernel.parameters, { kind: 'scalar', name: PART }], body: [{ kind: 'if', cond, then: kernel.body, else: [] }] };
+function when(cond: Cond, kernel: Kernel, reads: readonly string[] = []): Kernel {
+  const parameters = [...kernel.parameters, ...reads.map((name) => ({ kind: 'buffer' as const, name, access: 'read' as const, element: 'f32' as const })), { kind: 'scalar' as const, name: PART }];
+  return { ...kernel, parameters, body: [{ kind: 'if', cond, then: kernel.body, else: [] }] };
 }
+/** What the weights say of a convolution's growth: it is known when they are bound. */
+const flagged = (buffer: string, flag: 0 | 1): Cond => ({
+  kind: 'all', mask: { kind: 'binary', op: 'eq', left: { kind: 'load', buffer, at: int(0), access: 'uniform' }, right: { kind: 'number', value: flag } }, ...(flag === 1 ? { rare: true } : {}),
+});
 
 class Scheduler {
   readonly #graph: StageGraph;
@@ -128,7 +133,9 @@ class Scheduler {
     if (step?.kind === 'chunk-step') for (const kind of ['summary', 'carry', 'apply'] as const) write({ kind, step });
     else write({ kind: 'whole' });
     if (stage.convolved) {
-      made.splice(0, made.length, ...made.map((k) => when(AFTER, k)), when(WITHIN, this.#convolution(stage, stage.convolved)));
+      const { grows } = geometryOf(stage.name, stage.convolved, this.#layout, this.#machine.lanes);
+      const recurrence = made.map((k) => when({ kind: 'ior', left: AFTER, right: flagged(grows, 1) }, k, [grows]));
+      made.splice(0, made.length, ...recurrence, when(iand(WITHIN, flagged(grows, 0)), this.#convolution(stage, stage.convolved), [grows]));
     } else if (stage.serves) made.splice(0, made.length, ...made.map((k) => when(WITHIN, k)));
     for (const kernel of made) this.#shared.of(kernel);
     this.#kernelsOf.set(stage, made);

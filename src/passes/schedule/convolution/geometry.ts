@@ -39,6 +39,8 @@ export interface Geometry {
   readonly taps: string;
   /** float64 [readout, signal, channel, length + 1]: k. */
   readonly kernel: string;
+  /** float32, one number: 1 where the kernels grow too fast for transforms. */
+  readonly grows: string;
 }
 
 export function geometryOf(name: string, convolved: Convolved, layout: Layout, lanes: number): Geometry {
@@ -60,6 +62,7 @@ export function geometryOf(name: string, convolved: Convolved, layout: Layout, l
   return {
     name, inputs, outputs, outer, lane, lanes, tiles, levels,
     taps: layout.table(`${name}#taps`, 'constant', places * pairs * TAPS * lanes),
+    grows: layout.table(`${name}#grows`, 'constant', lanes),
     kernel: layout.table(`${name}#kernel`, 'load', pairs * channels(convolved) * (convolved.length + 1)),
   };
 }

@@ -5,16 +5,18 @@
  * eigenvalues: T may be as far from normal as HiPPO's is. Per channel and elementwise index, with K numbers that mix, it takes 64·K² + 6·K³ + L/64·K²
  * multiplications, and L·K for the products; a diagonal T is K = 1.
  */
-import type { Int, Kernel } from '../../../ir/kernel.js';
+import type { Int, Kernel, Value } from '../../../ir/kernel.js';
 import type { Index } from '../../../ir/program.js';
 import type { Coefficient, Convolved } from '../../../ir/stages.js';
 import { iadd, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
-import { channels, type Geometry, type Instance } from './geometry.js';
-import { Host, num, type At } from './host.js';
+import { BLOCKS, channels, type Geometry, type Instance } from './geometry.js';
+import { Host, mul, num, type At } from './host.js';
 
 const LOW = 64;
 const SQUARINGS = 6;
+/** What kernels may grow by from one block to the next: a transform rounds relative to the largest of what it adds up. */
+const GROWTH = 8;
 const size = (indices: readonly Index[]): number => indices.reduce((n, i) => n * i.axis.size, 1);
 
 export function impulseKernel(entry: string, g: Geometry, c: Convolved, layout: Layout): Kernel {
@@ -48,7 +50,7 @@ class Impulse {
     this.#square = scratch('square', next * next);
     this.#V = scratch('low', g.inputs.length * LOW * this.#elements * next);
     this.#R = scratch('high', g.outputs.length * this.#high * this.#elements * next);
-    this.#host = new Host(layout, [this.#A, this.#square, this.#V, this.#R, g.kernel]);
+    this.#host = new Host(layout, [this.#A, this.#square, this.#V, this.#R, g.kernel, g.grows]);
   }
   kernel(entry: string): Kernel {
     const c = this.#c;
@@ -61,6 +63,7 @@ class Impulse {
       });
       this.#g.outputs.forEach((r, o) => this.#g.inputs.forEach((x, i) => this.#taps(r, o, x, i, at, channel)));
     });
+    this.#growth();
     return this.#host.kernel(entry);
   }
   #fill(buffer: string, from: Int, count: number): void {
@@ -121,6 +124,31 @@ class Impulse {
       const sums = h.sums(count, K, (x) => h.load(this.#R, iadd(before, x)), (n, x) => h.load(this.#A, iadd(imul(x, K), c, int(n))));
       sums.forEach((v, n) => h.store(this.#R, iadd(this.#highAt(k, q, e), c, int(n)), v));
     }));
+  }
+  /**
+   * Whether the largest |k| so far becomes more than GROWTH times itself within a block, at either of their sizes: then the answers of early steps
+   * would drown in what is rounded of later ones, and the recurrence is run. Not finite is growth too.
+   */
+  #growth(): void {
+    const h = this.#host;
+    const { w } = h;
+    const [block, superblock] = BLOCKS;
+    const { length } = this.#c;
+    const rows = this.#g.outputs.length * this.#g.inputs.length * channels(this.#c);
+    const largest = w.variable('largest', num(0));
+    const grows = w.variable('grows', num(0));
+    const upTo = (from: Int, count: number): void => w.loop('r', int(0), int(rows), 1, {}, (r) => w.loop('j', int(0), int(count), 1, {}, (j) =>
+      w.set(largest, { kind: 'binary', op: 'max', left: { kind: 'reg', name: largest }, right: { kind: 'unary', op: 'abs', arg: h.load(this.#g.kernel, iadd(imul(r, length + 1), from, j)) } })));
+    const blocks = (size: number, first: number, end: number): void => w.loop('p', int(first), int(end), 1, {}, (p) => {
+      const before = w.variable('before', { kind: 'reg', name: largest });
+      upTo(iadd(imul(p, size), int(1)), size);
+      const tame: Value = { kind: 'binary', op: 'le', left: { kind: 'reg', name: largest }, right: mul(num(GROWTH), { kind: 'reg', name: before }) };
+      w.set(grows, { kind: 'select', cond: tame, then: { kind: 'reg', name: grows }, else: num(1) });
+    });
+    upTo(int(0), block + 1);
+    blocks(block, 1, Math.min(length, superblock) / block);
+    blocks(superblock, 1, length / superblock);
+    h.store(this.#g.grows, int(0), { kind: 'reg', name: grows });
   }
   #taps(r: Instance, o: number, x: Instance, i: number, at: At, channel: Int): void {
     const h = this.#host;
