@@ -80,8 +80,8 @@ export interface Stage {
   };
   /** Run as a convolution at the start of a sequence that is given whole; by its states elsewhere. */
   readonly convolved?: Convolved;
-  /** It serves a convolution: what is run by states doesn't need it. */
-  readonly serves?: 'convolution';
+  /** The convolution that it serves, by its stage's name: what is run by states doesn't need it. */
+  readonly serves?: string;
 }
 
 export interface StageGraph {

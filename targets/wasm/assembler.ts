@@ -2,13 +2,17 @@
 import { float32Bytes, float64Bytes, signed, unsigned, type ValueType } from './encoder.js';
 import { op, type Op } from './opcodes.js';
 
-/** Bytes, and inner lists in their place. */
-export type Code = (number | Code)[];
+/** An instruction on a local; which number it has in the end, and whether its value is wanted, is known when all is written. */
+interface Local {
+  access: 'get' | 'set' | 'tee';
+  readonly local: number;
+}
+/** Bytes, instructions on locals, and inner lists in their place. */
+export type Code = (number | Local | Code)[];
 
 export class Assembler {
   readonly #locals: ValueType[] = [];
   readonly #parameters: number;
-  #lastSet: { readonly code: Code; readonly at: number; readonly end: number; readonly local: number } | undefined;
   /** Where instructions go now. */
   code: Code = [];
   readonly fma: boolean;
@@ -16,9 +20,6 @@ export class Assembler {
   constructor(parameters: number, fma: boolean) {
     this.#parameters = parameters;
     this.fma = fma;
-  }
-  get locals(): readonly ValueType[] {
-    return this.#locals;
   }
   local(type: ValueType): number {
     this.#locals.push(type);
@@ -31,25 +32,16 @@ export class Assembler {
     for (const b of list) this.code.push(b);
   }
   get(local: number): void {
-    const last = this.#lastSet;
-    if (last?.code === this.code && last.local === local && last.end === this.code.length) {
-      // Set and read at once: one instruction.
-      this.code[last.at] = op['local.tee'][0];
-      this.#lastSet = undefined;
-      return;
-    }
-    this.emit('local.get');
-    this.bytes(unsigned(local));
+    const last = this.code.at(-1);
+    // Set and read at once: one instruction.
+    if (typeof last === 'object' && !Array.isArray(last) && last.access === 'set' && last.local === local) last.access = 'tee';
+    else this.code.push({ access: 'get', local });
   }
   set(local: number): void {
-    const at = this.code.length;
-    this.emit('local.set');
-    this.bytes(unsigned(local));
-    this.#lastSet = { code: this.code, at, end: this.code.length, local };
+    this.code.push({ access: 'set', local });
   }
   tee(local: number): void {
-    this.emit('local.tee');
-    this.bytes(unsigned(local));
+    this.code.push({ access: 'tee', local });
   }
   /** Pops into a new local. */
   keep(type: ValueType): number {
@@ -95,10 +87,43 @@ export class Assembler {
       this.emit('f32x4.add');
     }
   }
-  flat(): number[] {
-    const out: number[] = [];
-    const walk = (c: Code): void => { for (const x of c) if (typeof x === 'number') out.push(x); else walk(x); };
-    walk(this.code);
-    return out;
+  /** The whole, and the types of its locals: those that are used most have the shortest numbers, those that nothing reads are gone. */
+  finish(): { readonly locals: readonly ValueType[]; readonly code: number[] } {
+    const reads = new Map<number, number>();
+    const uses = new Map<number, number>();
+    const count = (c: Code): void => {
+      for (const x of c) {
+        if (Array.isArray(x)) count(x);
+        else if (typeof x === 'object') {
+          uses.set(x.local, (uses.get(x.local) ?? 0) + 1);
+          if (x.access === 'get') reads.set(x.local, (reads.get(x.local) ?? 0) + 1);
+        }
+      }
+    };
+    count(this.code);
+    const order = this.#order(uses, reads);
+    const numbers = new Map(order.map((local, k) => [local, this.#parameters + k]));
+    const code: number[] = [];
+    const write = (c: Code): void => {
+      for (const x of c) {
+        if (typeof x === 'number') code.push(x);
+        else if (Array.isArray(x)) write(x);
+        else if (x.access !== 'get' && !reads.has(x.local)) code.push(...(x.access === 'set' ? op.drop : []));
+        else code.push(...op[`local.${x.access}`], ...unsigned(numbers.get(x.local) ?? x.local));
+      }
+    };
+    write(this.code);
+    return { locals: order.map((local) => this.#typeOf(local)), code };
+  }
+  /** Locals of one type stand together: they are declared by type and count. */
+  #order(uses: ReadonlyMap<number, number>, reads: ReadonlyMap<number, number>): number[] {
+    const own = [...reads.keys()].filter((local) => local >= this.#parameters);
+    const total = new Map<ValueType, number>();
+    for (const local of own) total.set(this.#typeOf(local), (total.get(this.#typeOf(local)) ?? 0) + (uses.get(local) ?? 0));
+    const weight = (local: number): number => total.get(this.#typeOf(local)) ?? 0;
+    return own.toSorted((x, y) => weight(y) - weight(x) || this.#typeOf(x).localeCompare(this.#typeOf(y)) || (uses.get(y) ?? 0) - (uses.get(x) ?? 0) || x - y);
+  }
+  #typeOf(local: number): ValueType {
+    return this.#locals[local - this.#parameters] as ValueType;
   }
 }

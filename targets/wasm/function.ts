@@ -73,7 +73,7 @@ class KernelFunction {
   }
   body(): FunctionBody {
     this.#scope(() => this.#list(this.#kernel.body));
-    return { type: { parameters: this.#kernel.parameters.map(() => 'i32' as const), results: [] }, locals: this.#a.locals, code: this.#a.flat(), name: this.#kernel.name };
+    return { type: { parameters: this.#kernel.parameters.map(() => 'i32' as const), results: [] }, ...this.#a.finish(), name: this.#kernel.name };
   }
   /** Runs `f` with a code list of its own, nested where the current one stands when it is done. */
   #scope(f: () => void): Code {

@@ -44,5 +44,5 @@ function usedFunctions(kernels: readonly Kernel[]): { vector: FunctionName[]; ho
 function vectorFunction(name: FunctionName, fma: boolean): FunctionBody {
   const a = new Assembler(1, fma);
   functions[name](a, keep(a, ref(0)))(a);
-  return { type: vector, locals: a.locals, code: a.flat() };
+  return { type: vector, ...a.finish() };
 }

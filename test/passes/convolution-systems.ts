@@ -30,6 +30,7 @@ export const others: Readonly<Record<string, string>> = {
   'a signal that all channels share': model('  axis n = 4\n  input x[t]\n  state h[t, d, n] = 0.9 * h[t-1, d, n] + (n + 1) * (d + 1) * x[t]\n  output y[t, d] = sum(n: h[t, d, n])'),
   'second order': model('  input x[t, d]\n  state g[t, d] = 1.6 * g[t-1, d] - 0.7 * g[t-2, d] + x[t, d]\n  output y[t, d] = g[t, d]'),
   mutual: model('  input x[t, d]\n  state g[t, d] = 0.9 * g[t-1, d] + 0.2 * f[t-1, d] + x[t, d]\n  state f[t, d] = 0.8 * f[t-1, d] - 0.3 * g[t, d]\n  output y[t, d] = g[t, d] + f[t, d]\n  output w[t, d] = exp(-f[t, d] * f[t, d])'),
+  'channels that are not the last index of its answers': 'model M {\n  axis g = 3\n  axis c = 2\n  axis k = c\n  input x[t, g, c]\n  param w[g, c, k] = uniform(-0.45, 0.45)\n  state h[t, g, c] = sum(k: w[g, c, k] * h[t-1, g, k]) + x[t, g, c]\n  output y[t, g, c] = h[t, g, c] / 40\n}',
   'one channel': model('  axis n = 5\n  input x[t]\n  state h[t, n] = (0.9 - 0.1 * n) * h[t-1, n] + x[t]\n  output y[t] = sum(n: h[t, n])'),
   'its own last answer, read by another': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n])\n  output out[t, d] = sum(k in d: y[t-1, k]) + y[t, d]'),
   'two in a row': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n])\n  z[t, d] = silu(y[t, d]) + sum(k in d: y[t, k])\n  state g[t, d, n] = 0.9 * g[t-1, d, n] + C[d, n] * z[t, d]\n  output out[t, d] = sum(n: g[t, d, n])'),

@@ -97,7 +97,7 @@ class Application {
   #signal(x: Expr, own: readonly Index[], k: number, before: Stage[]): Placed {
     const free = this.#stage.domain.filter((i) => freeIndices(x).has(i));
     const placed = this.#define(`${this.#stage.name}#signal${k}`, [...own, ...free], x, true);
-    before.push({ ...this.#flat(placed, 'step'), serves: 'convolution' });
+    before.push({ ...this.#flat(placed, 'step'), serves: this.#stage.name });
     return placed;
   }
   /** What the stage stores, from the readouts. */
@@ -105,13 +105,13 @@ class Application {
     const b = this.#b;
     return this.#convolution.epilogue((k, own) => b.read((readouts[k] as Placed).def, 'real', [...own, ...this.#stage.domain.map((i) => affineOf(i))], affineConstant(0)));
   }
-  /** The item is this readout, element for element, and no other item reads it. */
+  /** The item is this readout, element for element, its last index that of the lanes, and no other item reads it. */
   #isJust(r: Placed & { readonly own: readonly Index[] }, item: Item, bodies: ReadonlyMap<DefinitionId, Expr>): boolean {
     const body = bodies.get(item.def);
     if (body?.kind !== 'read' || body.def !== r.def) return false;
     const own = body.at.slice(0, r.own.length).map(plainIndex);
     const others = [...bodies].some(([id, e]) => id !== item.def && reads(e).has(r.def));
-    return !others && item.inner.length === own.length && item.inner.every((i) => own.includes(i));
+    return !others && item.indices.at(-1) === this.#stage.domain.at(-1) && item.inner.length === own.length && item.inner.every((i) => own.includes(i));
   }
   #asItem(r: Placed & { readonly own: readonly Index[] }, item: Item, bodies: ReadonlyMap<DefinitionId, Expr>): Placed & { readonly own: readonly Index[] } {
     const at = (bodies.get(item.def) as ExprOf<'read'>).at.map(plainIndex);
@@ -120,7 +120,7 @@ class Application {
   #epilogue(items: readonly Item[]): Stage {
     return {
       name: `${this.#stage.name}#epilogue`, anchor: 'pointwise', phase: this.#stage.phase, order: 'flat', domain: this.#stage.domain, items,
-      stored: new Set(items.map((i) => i.def)), states: [], accumulators: [], serves: 'convolution',
+      stored: new Set(items.map((i) => i.def)), states: [], accumulators: [], serves: this.#stage.name,
     };
   }
 }

@@ -9,7 +9,7 @@ import { bindingTimes } from '../binding-times.js';
 import { Signs } from '../sign.js';
 import { boundDecay } from './bound-decay.js';
 import { beginHistoryKernel } from './carry-kernels.js';
-import { geometryOf } from './convolution/geometry.js';
+import { geometryOf, growsOf } from './convolution/geometry.js';
 import { impulseKernel } from './convolution/impulse.js';
 import { convolutionKernel } from './convolution/kernel.js';
 import { spectraKernel, twiddleKernel } from './convolution/spectra.js';
@@ -133,10 +133,13 @@ class Scheduler {
     if (step?.kind === 'chunk-step') for (const kind of ['summary', 'carry', 'apply'] as const) write({ kind, step });
     else write({ kind: 'whole' });
     if (stage.convolved) {
-      const { grows } = geometryOf(stage.name, stage.convolved, this.#layout, this.#machine.lanes);
+      const grows = growsOf(stage.name, this.#layout, this.#machine.lanes);
       const recurrence = made.map((k) => when({ kind: 'ior', left: AFTER, right: flagged(grows, 1) }, k, [grows]));
       made.splice(0, made.length, ...recurrence, when(iand(WITHIN, flagged(grows, 0)), this.#convolution(stage, stage.convolved), [grows]));
-    } else if (stage.serves) made.splice(0, made.length, ...made.map((k) => when(WITHIN, k)));
+    } else if (stage.serves !== undefined) {
+      const grows = growsOf(stage.serves, this.#layout, this.#machine.lanes);
+      made.splice(0, made.length, ...made.map((k) => when(iand(WITHIN, flagged(grows, 0)), k, [grows])));
+    }
     for (const kernel of made) this.#shared.of(kernel);
     this.#kernelsOf.set(stage, made);
     this.#kernelOf.set(stage, made.at(-1) as Kernel);

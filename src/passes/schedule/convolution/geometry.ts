@@ -62,10 +62,12 @@ export function geometryOf(name: string, convolved: Convolved, layout: Layout, l
   return {
     name, inputs, outputs, outer, lane, lanes, tiles, levels,
     taps: layout.table(`${name}#taps`, 'constant', places * pairs * TAPS * lanes),
-    grows: layout.table(`${name}#grows`, 'constant', lanes),
+    grows: growsOf(name, layout, lanes),
     kernel: layout.table(`${name}#kernel`, 'load', pairs * channels(convolved) * (convolved.length + 1)),
   };
 }
+/** Where it is said that a stage's kernels grow too fast. */
+export const growsOf = (stage: string, layout: Layout, lanes: number): string => layout.table(`${stage}#grows`, 'constant', lanes);
 /** Where the four numbers from position f on begin, of block or distance `number`; f is a multiple of 4. */
 export function spectrumAt({ size, count }: Level, lanes: number, which: Int, f: Int, number: Int): Int {
   return iadd(imul(which, (count - 1) * size * 2 * lanes), imul(f, (count - 1) * 2 * lanes), imul(number, 8 * lanes));
