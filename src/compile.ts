@@ -189,8 +189,9 @@ function onThreads(machine: Capabilities, fused: StageGraph, recurrences: Recurr
 }
 function gpuModule(graph: StageGraph, scheduled: Schedule, module: Pick<GpuPlan, 'arenas' | 'arenaOf' | 'align'> & { entries: ReadonlyMap<string, GpuEntry> }, { work, source, specHash }: GpuOptions): GpuModule {
   const manifest = buildManifest(graph, scheduled, { compiler: version, spec: specHash });
+  const convolved = graph.stages.find((s) => s.convolved)?.convolved?.length;
   return {
-    manifest: { ...manifest, gpu: { arenas: module.arenas, ...(module.align === undefined ? {} : { align: module.align }), arenaOf: module.arenaOf, work, entries: Object.fromEntries(module.entries), origins: originTexts(graph, scheduled, source) } },
+    manifest: { ...manifest, gpu: { arenas: module.arenas, ...(module.align === undefined ? {} : { align: module.align }), arenaOf: module.arenaOf, work, ...(convolved === undefined ? {} : { convolved }), entries: Object.fromEntries(module.entries), origins: originTexts(graph, scheduled, source) } },
     load: wasm.emit(scheduled.kernels.filter((k) => !k.grid), { relaxed: false }), kernels: scheduled.kernels, kernelOf: scheduled.kernelOf, graph, schedule: scheduled,
   };
 }

@@ -7,7 +7,7 @@
 import type { CudaModule, GpuModule, WebgpuModule } from '../compile.js';
 import type { Kernel } from '../ir/kernel.js';
 import type { Phase, Stage } from '../ir/stages.js';
-import { arenaBytes, arrangement, groupsOf, widthOf } from '../runtime/gpu/arrangement.js';
+import { arenaBytes, arrangement, groupsOf, launchedFor, widthOf } from '../runtime/gpu/arrangement.js';
 import { FIRST_WORK, slicesThatFit, tileSteps } from '../runtime/gpu/slices.js';
 import { FOLD } from '../runtime/webgpu/gpu.js';
 import type { BufferSpec, GpuPlan } from '../runtime/manifest.js';
@@ -67,6 +67,8 @@ export interface GpuExplanation {
 }
 
 const NOTHING: Cost = { dispatches: 0, moved: 0, asked: 0, shared: 0, barriers: 0, arithmetic: 0, exponentials: 0 };
+/** Kernels are taken not to grow. */
+const NEVER: ReadonlySet<number> = new Set();
 /** How a device is launched on: bytes of one binding that each grants, groups in a row of a dispatch, and what sums over a group's threads keep in its memory. */
 interface Device {
   readonly language: string;
@@ -88,7 +90,7 @@ export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly 
   const slices = Array.from({ length: Math.ceil(sizes.batch / rows) }, (_, k) => {
     const count = Math.min(rows, sizes.batch - k * rows);
     const tiles: number[] = [];
-    for (let left = sizes.length; left > 0; left -= tiles.at(-1) as number) tiles.push(tileSteps({ manifest, plan }, FIRST_WORK, count, capacity, left));
+    for (let left = sizes.length; left > 0; left -= tiles.at(-1) as number) tiles.push(tileSteps({ manifest, plan }, FIRST_WORK, count, capacity, left, left === sizes.length));
     return { rows: count, tiles };
   });
   const stageOf = new Map([...schedule.kernelsOf].flatMap(([stage, kernels]) => kernels.map((k) => [k.name, stage] as const)));
@@ -96,15 +98,16 @@ export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly 
   const count = memoised((kernel, batch, steps) => costOf(kernel, module, device, batch, steps));
   const kernels = (['begin', 'step', 'finish'] as const).flatMap((phase) => manifest[phase].flatMap((l): KernelReport[] => {
     const kernel = l.kind === 'kernel' ? byName.get(l.entry) : undefined;
-    if (!kernel?.grid) return [];
+    if (l.kind !== 'kernel' || !kernel?.grid) return [];
     const stage = stageOf.get(kernel.name);
-    const run = slices.flatMap((s) => (phase === 'step' ? s.tiles : [(phase === 'begin' ? s.tiles[0] : s.tiles.at(-1)) as number]).map((steps) => count(kernel, s.rows, steps)));
+    const partOf = ({ tiles }: (typeof slices)[number], k: number): number => (k > 0 ? 2 : tiles.length > 1 ? 1 : 0);
+    const run = slices.flatMap((s) => (phase === 'step' ? s.tiles.filter((_, k) => launchedFor(l, partOf(s, k), NEVER)) : [(phase === 'begin' ? s.tiles[0] : s.tiles.at(-1)) as number]).map((steps) => count(kernel, s.rows, steps)));
     const first = slices[0] as (typeof slices)[number];
     return [{
       name: kernel.name, entry: plan.entries[kernel.name]?.entry ?? kernel.name, phase,
       ...(stage ? { stage: stage.name, anchor: stage.anchor, domain: domainText(stage), ...(stage.strategy ? { strategy: stage.strategy.name, why: stage.strategy.why } : {}) } : {}),
       grid: dispatchOf(kernel, device, first.rows, first.tiles[0] as number), workgroup: kernel.grid.threads, workgroupMemory: groupBytes(kernel, device),
-      run: sum(run), push: phase === 'begin' ? NOTHING : count(kernel, sizes.batch, 1),
+      run: sum(run), push: phase === 'begin' || !launchedFor(l, 2, NEVER) ? NOTHING : count(kernel, sizes.batch, 1),
     }];
   }));
   const arranged = arrangement(manifest, plan, (slices[0] as (typeof slices)[number]).rows, Math.min(capacity, sizes.length));

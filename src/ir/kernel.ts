@@ -130,6 +130,10 @@ export interface Grid {
   readonly groups: Groups;
   /** Groups of their own for each row of the batch, or one set for all. */
   readonly batches: 'B' | 1;
+  /** Of a tile that begins a sequence which is given whole: 'within' there alone, 'after' elsewhere, and where states are wanted after it. */
+  readonly part?: 'within' | 'after';
+  /** A number known at load: where it isn't 0, every part of a sequence is one that `after` is for. */
+  readonly grows?: string;
 }
 /** times · ⌈of · each / per⌉ groups; `of` is the number of rows, of steps, of rows of the batch, or 1. */
 export interface Groups {

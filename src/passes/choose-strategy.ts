@@ -24,7 +24,7 @@ import type { Machine } from './schedule/shape.js';
 
 /** The reason of a strategy that the user forced. */
 export const ASKED = 'asked for';
-const onThreads: NoConvolution = { kind: 'none', why: 'its kernels are made for machines with lanes only' };
+const UNWEIGHED = 'its transition has no t; on request only: what it costs on this machine is not known';
 /** Rows of a batch that a machine is to be filled with. */
 const TYPICAL_BATCH = 8;
 type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
@@ -33,7 +33,7 @@ type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
 export function chooseStrategies(
   graph: StageGraph, machine: Machine, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences, stability: readonly StabilityReport[] = [],
 ): StageGraph {
-  const convolutions = new Map(graph.stages.filter((s) => s.anchor === 'scan').map((s) => [s, machine.threads ? onThreads : recognise(s, graph.program, builder, graph.wholeSequence !== undefined)]));
+  const convolutions = new Map(graph.stages.filter((s) => s.anchor === 'scan').map((s) => [s, recognise(s, graph.program, builder, graph.wholeSequence !== undefined)]));
   const faster = wanted === 'auto' ? fasterConvolved(graph, convolutions, machine, stability) : new Map<Stage, Verdict>();
   const chosen = new Map<Stage, Convolution>();
   const stages = graph.stages.map((stage): Stage => {
@@ -47,7 +47,7 @@ export function chooseStrategies(
     const why = step.kind === 'none' && !affine ? ((named && source && reasonOf(named.name, source)) ?? step.why) : '';
     if (named && !affine) diagnostics.warning('SSM3301', named.span, { state: named.name, why });
     const fill = fillOf(stage, machine);
-    const options = weigh(step, affine, why, fill, convolution, faster.get(stage)?.why);
+    const options = weigh(step, affine, why, fill, convolution, faster.get(stage)?.why ?? (machine.costs ? 'its transition has no t' : UNWEIGHED));
     const choose = (name: Strategy, because?: string): Stage => {
       const own = options.find((o) => o.name === name);
       return { ...stage, strategy: { name, why: because ?? own?.why ?? '', weighed: options.filter((o) => o.name !== name) } };
@@ -101,7 +101,7 @@ function fillOf(stage: Stage, { threads }: Machine): Fill | undefined {
   const few = 2 * TYPICAL_BATCH * points < threads.toFill;
   return { but: few ? '; on request only: a stream in pieces would not have the bits of the whole' : '', text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
 }
-function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined, convolution: Convolution | NoConvolution, costs = 'its transition has no t'): Weighed {
+function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined, convolution: Convolution | NoConvolution, costs: string): Weighed {
   if (!affine) return [
     { name: 'step', possible: true, why: notAffine },
     { name: 'serial', possible: false, why: 'no scan: it is not affine' }, { name: 'chunked', possible: false, why: 'no scan: it is not affine' },

@@ -52,6 +52,9 @@ export interface LaunchGrid {
   /** Not launched for tiles of fewer steps. */
   readonly from?: number;
   readonly batches: 'B' | 1;
+  /** Not launched for every part of a sequence (see `part` above): 'within' for 0 and 1, 'after' for 1 and 2; where the constant `grows` isn't 0, 'after' for all. */
+  readonly part?: 'within' | 'after';
+  readonly grows?: BufferId;
 }
 
 /** Where a tensor's elements go, or come from: `runs` runs of `length` elements, `stride` apart, from `offset` in the buffer's row. */
@@ -120,6 +123,8 @@ export interface GpuPlan {
   readonly arenaOf: readonly number[];
   /** Operations per row of the step that takes most: what a dispatch may be long by. */
   readonly work: number;
+  /** Steps of a run, from its first, that are one tile however long it takes: what convolutions are made for. */
+  readonly convolved?: number;
   /**
    * Of each kernel its entry point. On WebGPU also the arenas that this binds from binding 2 on, and whether it reads the lengths. On CUDA
    * its parameters are the launch's arguments in their order (a pointer to each buffer and to the lengths, an int for each other scalar).

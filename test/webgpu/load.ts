@@ -2,6 +2,7 @@
 import type { CompiledModule } from '../../src/compile.js';
 import { initialise } from '../../src/interpreter/initialise.js';
 import type { Program } from '../../src/ir/program.js';
+import type { Strategy } from '../../src/ir/stages.js';
 import { loadModel, type LoadOptions, type Model, type TensorTree } from '../../src/runtime/index.js';
 import { webgpu } from '../../src/runtime/webgpu/index.js';
 import type { Doubles } from '../../src/cli/tensors.js';
@@ -35,7 +36,7 @@ export interface Change {
   /** False: the module's wasm is not to be had. */
   readonly wasm?: boolean;
 }
-export function onGpu(text: string, strategy: 'auto' | 'serial' | 'chunked' | 'step' = 'auto', storage: 'f32' | 'f16' = 'f32'): OnGpu {
+export function onGpu(text: string, strategy: 'auto' | Strategy = 'auto', storage: 'f32' | 'f16' = 'f32'): OnGpu {
   const { module, program, diagnostics } = compileText(text, strategy, { webgpu: true, storage });
   if (!module?.webgpu || !program) throw new Error(diagnostics.map((d) => `${d.code} ${d.text}`).join('\n'));
   const { manifest, wasm, webgpu: made } = module;

@@ -204,6 +204,15 @@ export class Layout {
     this.#tables.set(name, made);
     return made;
   }
+  /** Memory for each `steps` steps of a tile, alive for one call: equal requests share it. */
+  blocks(what: string, row: number, steps: number): string {
+    const key = `#${steps}.${row}.${what}`;
+    const known = this.#tables.get(key);
+    if (known !== undefined) return known;
+    const made = this.#add({ kind: 'chunks', name: key, row, steps });
+    this.#tables.set(key, made);
+    return made;
+  }
   /** A float32 copy of a load-time definition, laid out as its reader goes through it. Equal requests share one. */
   constant(def: DefinitionId, dimensions: readonly PackDimension[], at: PackedConstant['at'], size: number): PackedConstant {
     const key = JSON.stringify([def, dimensions, at]);

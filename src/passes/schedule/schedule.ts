@@ -1,6 +1,6 @@
 /** From stages to kernels, buffers and the order of launches: everything that a target has to emit, and that the runtime has to know. */
 import type { BufferSpec, Launch, LaunchArgument } from '../../runtime/manifest.js';
-import type { Cond, Kernel, Stored } from '../../ir/kernel.js';
+import type { Cond, Grid, Kernel, Stored } from '../../ir/kernel.js';
 import type { Definition, DefinitionId } from '../../ir/program.js';
 import type { Convolved, Phase, Stage, StageGraph } from '../../ir/stages.js';
 import type { Builder } from '../../ir/builder.js';
@@ -23,6 +23,7 @@ import { SharedKernels } from './share-kernels.js';
 import { planStorage, type StorageChoice } from './storage.js';
 import { beginKernel, stageKernel, type Part } from './stage-kernel.js';
 import { beginHistoryKernel as beginThreadHistory } from './threads/around.js';
+import { threadConvolution } from './threads/convolution.js';
 import { beginKernels, threadKernel } from './threads/thread-kernel.js';
 
 export interface Schedule {
@@ -56,8 +57,11 @@ export function schedule(graph: StageGraph, machine: Machine, builder: Builder, 
 const PART = '$part';
 const WITHIN: Cond = icompare('lt', ivar(PART), int(2));
 const AFTER: Cond = icompare('lt', int(0), ivar(PART));
-function when(cond: Cond, kernel: Kernel, reads: readonly string[] = []): Kernel {
-  const parameters = [...kernel.parameters, ...reads.map((name) => ({ kind: 'buffer' as const, name, access: 'read' as const, element: 'f32' as const })), { kind: 'scalar' as const, name: PART }];
+/** A machine with threads is not given the kernel to run; one with lanes asks in it. `grows`: where the weights say whether a convolution's kernels do. */
+function when(part: NonNullable<Grid['part']>, grows: string, kernel: Kernel): Kernel {
+  if (kernel.grid) return { ...kernel, grid: { ...kernel.grid, part, grows } };
+  const cond: Cond = part === 'within' ? iand(WITHIN, flagged(grows, 0)) : { kind: 'ior', left: AFTER, right: flagged(grows, 1) };
+  const parameters: Kernel['parameters'] = [...kernel.parameters, { kind: 'buffer', name: grows, access: 'read', element: 'f32' }, { kind: 'scalar', name: PART }];
   return { ...kernel, parameters, body: [{ kind: 'if', cond, then: kernel.body, else: [] }] };
 }
 /** What the weights say of a convolution's growth: it is known when they are bound. */
@@ -134,23 +138,26 @@ class Scheduler {
     else write({ kind: 'whole' });
     if (stage.convolved) {
       const grows = growsOf(stage.name, this.#layout, this.#machine.lanes);
-      const recurrence = made.map((k) => when({ kind: 'ior', left: AFTER, right: flagged(grows, 1) }, k, [grows]));
-      made.splice(0, made.length, ...recurrence, when(iand(WITHIN, flagged(grows, 0)), this.#convolution(stage, stage.convolved), [grows]));
+      const recurrence = made.map((k) => when('after', grows, k));
+      made.splice(0, made.length, ...recurrence, ...this.#convolution(stage, stage.convolved).map((k) => when('within', grows, k)));
     } else if (stage.serves !== undefined) {
       const grows = growsOf(stage.serves, this.#layout, this.#machine.lanes);
-      made.splice(0, made.length, ...made.map((k) => when(iand(WITHIN, flagged(grows, 0)), k, [grows])));
+      made.splice(0, made.length, ...made.map((k) => when('within', grows, k)));
     }
     for (const kernel of made) this.#shared.of(kernel);
     this.#kernelsOf.set(stage, made);
     this.#kernelOf.set(stage, made.at(-1) as Kernel);
     return made;
   }
-  #convolution(stage: Stage, convolved: Convolved): Kernel {
-    return convolutionKernel(this.#entry(stage, 'convolution'), geometryOf(stage.name, convolved, this.#layout, this.#machine.lanes), convolved, this.#layout);
+  #convolution(stage: Stage, convolved: Convolved): Kernel[] {
+    const g = geometryOf(stage.name, convolved, this.#layout, this.#machine);
+    const { threads } = this.#machine;
+    if (threads) return threadConvolution((part) => this.#entry(stage, part), g, convolved, this.#layout, threads);
+    return [convolutionKernel(this.#entry(stage, 'convolution'), g, convolved, this.#layout)];
   }
   /** What makes the kernels and spectra of a convolution when weights are bound; twiddles once for all. */
   #tables(stage: Stage, convolved: Convolved): Kernel[] {
-    const g = geometryOf(stage.name, convolved, this.#layout, this.#machine.lanes);
+    const g = geometryOf(stage.name, convolved, this.#layout, this.#machine);
     const sizes = g.levels.map((l) => l.size).filter((n) => !this.#twiddles.has(n));
     for (const n of sizes) this.#twiddles.add(n);
     const made = [
@@ -167,7 +174,7 @@ class Scheduler {
     const args = kernel.parameters.map((p): LaunchArgument =>
       p.kind === 'scalar' ? { scalar: p.name.slice(1) as 'B' | 'T' | 'R' | 't0' | 'part' } : p.name === LENGTHS ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
     const { grid } = kernel;
-    return { kind: 'kernel', entry: this.#shared.of(kernel).name, arguments: args, ...(grid ? { grid: { ...grid.groups, batches: grid.batches } } : {}) };
+    return { kind: 'kernel', entry: this.#shared.of(kernel).name, arguments: args, ...(grid ? { grid: { ...grid.groups, batches: grid.batches, ...(grid.part ? { part: grid.part } : {}), ...(grid.grows === undefined ? {} : { grows: this.#layout.id(grid.grows) }) } } : {}) };
   }
   /** Each past is moved on once its last reader of this tile is done. */
   #steps(kernels: readonly Kernel[]): Launch[] {

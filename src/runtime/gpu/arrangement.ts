@@ -1,6 +1,6 @@
 /** Where each buffer of a manifest lies in the few large ones of a GPU, its arenas. */
 import { slotRows } from '../layout.js';
-import type { BufferSpec, GpuPlan, Manifest } from '../manifest.js';
+import type { BufferSpec, GpuPlan, LaunchGrid, Manifest } from '../manifest.js';
 import type { KernelLaunch } from './machine.js';
 
 /** Elements of each arena, and of each buffer its offset there. */
@@ -69,6 +69,17 @@ export function groupsOf({ grid }: Pick<KernelLaunch, 'grid'>, batch: number, st
   if (!grid || steps < (grid.from ?? 0)) return 0;
   const of = grid.of === 'R' ? batch * steps : grid.of === 'T' ? steps : grid.of === 'B' ? batch : 1;
   return grid.times * Math.ceil((of * grid.each) / grid.per);
+}
+/** Whether it is launched for a part of a sequence: 0 the whole of it, 1 the first of several, 2 what follows or is pushed. `grown`: of constants that say so. */
+export function launchedFor({ grid }: { readonly grid?: Pick<LaunchGrid, 'part' | 'grows'> }, part: number, grown: ReadonlySet<number>): boolean {
+  const of = grid?.grows !== undefined && grown.has(grid.grows) ? 2 : part;
+  return grid?.part === 'within' ? of < 2 : grid?.part !== 'after' || of > 0;
+}
+/** The constants that launches ask for and that aren't 0. */
+export function grownOf({ step, finish, buffers }: Manifest, constants: Uint8Array, addresses: readonly number[]): ReadonlySet<number> {
+  const first = addresses[buffers.findIndex((b) => b.kind === 'constant')] as number;
+  const asked = [...step, ...finish].flatMap((l) => (l.kind === 'kernel' && l.grid?.grows !== undefined ? [l.grid.grows] : []));
+  return new Set(asked.filter((b) => new Float32Array(constants.buffer, constants.byteOffset + (addresses[b] as number) - first, 1)[0] !== 0));
 }
 /** The name of the largest buffer in an arena: what to tell where there is no room for it. */
 export function largestIn(manifest: Manifest, plan: GpuPlan, arena: number): string {

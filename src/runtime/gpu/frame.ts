@@ -3,7 +3,7 @@
  * has two: from tile to tile one is read while the other is written.
  */
 import type { Launch, Manifest, GpuPlan } from '../manifest.js';
-import { arenaBytes, arrangement, groupsOf, keptBytes, largestIn, widthOf, type Arrangement } from './arrangement.js';
+import { arenaBytes, arrangement, groupsOf, keptBytes, largestIn, launchedFor, widthOf, type Arrangement } from './arrangement.js';
 import type { Command, Equipment, KernelLaunch, Machine } from './machine.js';
 
 export interface FrameOf<B> {
@@ -11,6 +11,8 @@ export interface FrameOf<B> {
   readonly plan: GpuPlan;
   readonly machine: Machine<B>;
   readonly constants: ReadonlyMap<number, B>;
+  /** Constants that say that kernels grow. */
+  readonly grown: ReadonlySet<number>;
 }
 interface Arena<B> {
   readonly buffer: B;
@@ -108,9 +110,9 @@ export class Frame<B> {
   clear(): Command<B>[] {
     return this.#of.plan.arenas.flatMap((kind, a) => (kind === 'carry' || kind === 'past' ? [{ kind: 'clear' as const, buffer: this.arena(a, this.#half), bytes: arenaBytes(this.arrangement, a) }] : []));
   }
-  /** The launches of one phase. */
-  launch(phase: readonly Launch[], steps: number): Command<B>[] {
-    return phase.flatMap((launch) => (launch.kind === 'kernel' && groupsOf(launch, this.batch, steps) > 0 ? [{ kind: 'launch' as const, frame: this, launch, steps, half: this.#half }] : []));
+  /** The launches of one phase, for this part of a sequence. */
+  launch(phase: readonly Launch[], steps: number, part = 2): Command<B>[] {
+    return phase.flatMap((launch) => (launch.kind === 'kernel' && launchedFor(launch, part, this.#of.grown) && groupsOf(launch, this.batch, steps) > 0 ? [{ kind: 'launch' as const, frame: this, launch, steps, half: this.#half }] : []));
   }
   /** The last rows of this tile become the past of the next: the other half of the past, from then on the one that is read. */
   moveOn(steps: number, lengths: Int32Array): Command<B>[] {

@@ -4,7 +4,7 @@ import { loadLayout } from '../layout.js';
 import type { GpuPlan, Manifest, TensorSpec } from '../manifest.js';
 import type { Job } from '../runner.js';
 import { sizeOf, type Bound } from '../tensors.js';
-import { arenaBytes, arrangement, largestIn, widthOf } from './arrangement.js';
+import { arenaBytes, arrangement, grownOf, largestIn, widthOf } from './arrangement.js';
 import { gpuFailure } from './errors.js';
 import { Frame } from './frame.js';
 import { halves, isTooLarge, LARGEST } from './halves.js';
@@ -43,12 +43,15 @@ export interface Piece {
   readonly begin: boolean;
   /** More will follow: what is kept is read too. */
   readonly keep?: boolean;
+  /** They are all of their sequences: a run's. */
+  readonly whole?: boolean;
 }
 
 export class Session<B> {
   readonly machine: Machine<B>;
   readonly #of: GpuModel;
   readonly #constants: ReadonlyMap<number, B>;
+  readonly #grown: ReadonlySet<number>;
   #frame: Frame<B> | undefined;
   /** Operations per dispatch that take about TILE_MS. */
   #work = FIRST_WORK;
@@ -57,6 +60,7 @@ export class Session<B> {
     this.machine = machine;
     this.#of = of;
     this.#constants = constants;
+    this.#grown = grownOf(of.manifest, of.constants, loadLayout(of.manifest).addresses);
   }
   /** On a machine that has the model's kernels. @throws DeviceError SSM5501 to SSM5503. */
   static async open<B>(machine: Machine<B>, of: GpuModel): Promise<Session<B>> {
@@ -67,7 +71,7 @@ export class Session<B> {
   }
   frame(batch: number, capacity: number): Promise<Frame<B>> {
     const { manifest, plan } = this.#of;
-    return Frame.make({ manifest, plan, machine: this.machine, constants: this.#constants }, batch, capacity);
+    return Frame.make({ manifest, plan, machine: this.machine, constants: this.#constants, grown: this.#grown }, batch, capacity);
   }
 
   /** Whole sequences, as many rows at once as fit. */
@@ -83,7 +87,7 @@ export class Session<B> {
         this.#frame = await this.frame(group.count, Math.min(capacity, longest));
       }
       try {
-        await this.steps(this.#frame, { job, rows: group, time: longest, begin: true });
+        await this.steps(this.#frame, { job, rows: group, time: longest, begin: true, whole: true });
       } catch (error) {
         // What a command that failed left in it isn't known.
         this.#frame.dispose();
@@ -93,7 +97,7 @@ export class Session<B> {
     }
   }
   /** What is kept afterwards, where it is asked for. */
-  async steps(frame: Frame<B>, { job, rows, time, begin, keep = false }: Piece): Promise<Uint8Array> {
+  async steps(frame: Frame<B>, { job, rows, time, begin, keep = false, whole = false }: Piece): Promise<Uint8Array> {
     const { manifest } = this.#of;
     const { machine } = this;
     const pending: Reading[] = [];
@@ -101,8 +105,9 @@ export class Session<B> {
     let used = 0;
     let started = !begin;
     for (let at = 0; at < time;) {
-      const steps = tileSteps(this.#of, this.#work, frame.batch, frame.capacity, time - at);
+      const steps = tileSteps(this.#of, this.#work, frame.batch, frame.capacity, time - at, whole && at === 0);
       const last = at + steps >= time;
+      const part = !whole || at > 0 ? 2 : last ? 0 : 1;
       const lengths = Int32Array.from({ length: rows.count }, (_, b) => Math.max(0, Math.min(steps, (job.lengths[rows.from + b] as number) - at)));
       const timed = job.outputs.filter((o) => o.spec.time || last);
       const bytes = timed.reduce((n, o) => n + this.#readBytes(o, rows.count, steps), 0);
@@ -111,14 +116,14 @@ export class Session<B> {
         used = 0;
       }
       if (used === 0) await machine.reserve(kept + Math.max(bytes, Math.min(READ_BYTES, job.outputs.reduce((n, o) => n + this.#readBytes(o, rows.count, time - at), 0))));
-      const name = [steps, frame.half, started, last, used].join();
+      const name = [steps, frame.half, started, last, used, part].join();
       const commands: Command<B>[] = started ? [] : frame.clear();
       commands.push(...(frame.equipment?.prepare(steps) ?? []), { kind: 'write', buffer: frame.lengths, offset: 0, data: lengths });
       const staged = this.#stage(job.inputs.filter((i) => i.spec.time || !started), rows, job, at, steps, lengths);
       for (const [buffer, data] of staged) commands.push({ kind: 'write', ...frame.place(buffer), data: widthOf(manifest.buffers[buffer]) === 2 ? halves(data) : data });
       if (!started) commands.push(...frame.launch(manifest.begin, steps));
-      commands.push(...frame.launch(manifest.step, steps));
-      if (last) commands.push(...frame.launch(manifest.finish, steps));
+      commands.push(...frame.launch(manifest.step, steps, part));
+      if (last) commands.push(...frame.launch(manifest.finish, steps, part));
       const read = (from: B, offset: number, length: number): void => {
         commands.push({ kind: 'read', from, offset, into: used, bytes: length });
         used += length;

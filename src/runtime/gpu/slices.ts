@@ -20,18 +20,20 @@ export function slicesThatFit({ manifest, plan }: SlicesOf, mostBytes: number, w
     const arranged = arrangement(manifest, plan, rows, steps);
     return plan.arenas.findIndex((kind, a) => kind !== 'constants' && arenaBytes(arranged, a) > mostBytes);
   };
+  const least = Math.max(UNIT, Math.min(longest, plan.convolved ?? 0));
   let capacity = longest;
-  while (!whole && capacity > UNIT && tight(1, capacity) >= 0) capacity = Math.max(UNIT, Math.floor(capacity / 2 / UNIT) * UNIT);
+  while (!whole && capacity > least && tight(1, capacity) >= 0) capacity = Math.max(least, Math.floor(capacity / 2 / UNIT) * UNIT);
   const over = tight(1, capacity);
   if (over >= 0) throw gpuFailure(5502, { name: largestIn(manifest, plan, over), bytes: arenaBytes(arrangement(manifest, plan, 1, capacity), over) });
   // As many rows as one dispatch should take; at least one.
-  let rows = Math.min(batch, 65535, Math.max(1, Math.floor(work / Math.max(1, plan.work) / Math.min(capacity, UNIT))));
+  let rows = Math.min(batch, 65535, Math.max(1, Math.floor(work / Math.max(1, plan.work) / Math.min(capacity, least))));
   while (rows > 1 && tight(rows, capacity) >= 0) rows = Math.floor(rows / 2);
   return { rows, capacity };
 }
-/** Steps of the next tile of `rows` rows with `left` steps to go: all of them, or a multiple of UNIT. */
-export function tileSteps({ manifest, plan }: SlicesOf, work: number, rows: number, capacity: number, left: number): number {
+/** Steps of the next tile of `rows` rows with `left` steps to go: all of them, or a multiple of UNIT. `first`: of a run. */
+export function tileSteps({ manifest, plan }: SlicesOf, work: number, rows: number, capacity: number, left: number, first: boolean): number {
   if (manifest.notStreamable !== undefined) return left;
+  if (first && plan.convolved !== undefined) return Math.min(left, plan.convolved);
   const most = Math.min(capacity, Math.max(UNIT, Math.floor(work / Math.max(1, plan.work) / rows)));
   return left <= most || most < UNIT ? Math.min(left, most) : Math.floor(most / UNIT) * UNIT;
 }

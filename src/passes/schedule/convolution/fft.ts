@@ -1,6 +1,7 @@
 /**
  * Fourier transforms as statements of a kernel, of sizes 4^a or 2·4^a: radix 4, decimation in frequency forward and in time back, so that
- * spectra stand in digit-reversed order and nothing is permuted. Every lane transforms a signal of its own.
+ * spectra stand in digit-reversed order and nothing is permuted. Every lane transforms a signal of its own; or the threads of a group share the
+ * rounds of every pass.
  *
  * Right-angle convolution: with x_j twisted by w^j, w = e^{iπ/2P}, a circular convolution of length P gives lo_k + i·hi_k once it is
  * untwisted, lo and hi the two halves of the linear convolution: w^P = i. No padding, and no packing of two real signals in one complex. The twist
@@ -19,6 +20,8 @@ export interface Points {
   readonly load: (at: Int) => Complex;
   readonly store: (at: Int, z: Complex) => void;
 }
+/** How threads share rounds: each of `count` by one of them, all of them seen by those of the next. */
+export type Rounds = (count: number, body: (n: Int) => void) => void;
 /** e^{−2πi·k/P} at k, and at P + m·P/4 + k the twiddles of the twisted pass, e^{−2πi·k(m − 1/4)/P}. */
 export type Twiddles = (at: Int) => Complex;
 /** Complex numbers in a table of twiddles. */
@@ -36,8 +39,10 @@ export class Fft {
   readonly #w: Writer;
   readonly #size: number;
   readonly #table: Twiddles;
+  readonly #rounds: Rounds | undefined;
 
-  constructor(w: Writer, size: number, table: Twiddles) {
+  constructor(w: Writer, size: number, table: Twiddles, rounds?: Rounds) {
+    this.#rounds = rounds;
     this.#w = w;
     this.#size = size;
     this.#table = table;
@@ -50,15 +55,14 @@ export class Fft {
   }
   /** The spectrum of a twisted signal: of four numbers from a position on, the m-th goes to `output`. `input` is real where it has no `im`. */
   forward(input: (at: Int) => { readonly re: Value; readonly im?: Value }, work: Points, output: (from: Int, m: number, z: Complex) => void): void {
-    const w = this.#w;
     const q = this.#size / 4;
-    w.loop('k', int(0), int(q), 1, {}, (k) => {
+    this.#each('k', q, 1, (k) => {
       const x = quarter.map((c, l) => this.#turned(input(iadd(k, int(l * q))), c));
       const out = this.#butterfly(x, 1);
       out.forEach((z, m) => work.store(iadd(k, int(m * q)), this.#times(z, this.#read(iadd(k, int(this.#size + m * q))), 1)));
     });
     for (const n of this.#lengths.slice(1, -1)) this.#decimate(n, work);
-    w.loop('f', int(0), int(this.#size), 4, {}, (f) => {
+    this.#each('f', this.#size, 4, (f) => {
       const x = [0, 1, 2, 3].map((m) => this.#named(work.load(iadd(f, int(m)))));
       const out = this.#lengths.at(-1) === 4 ? this.#butterfly(x, 1) : [...this.#pair(x.slice(0, 2)), ...this.#pair(x.slice(2))];
       out.forEach((z, m) => output(f, m, z));
@@ -70,10 +74,9 @@ export class Fft {
   }
   /** The untwisted signal's real part, times the size; `spectrum` gives the four numbers that begin at a position. */
   inverse(spectrum: (at: Int) => readonly Complex[], work: Points, output: (at: Int, re: Value) => void): void {
-    const w = this.#w;
     const [, ...lengths] = this.#lengths.toReversed();
     const first = this.#lengths.at(-1) === 2 ? 2 : 4;
-    w.loop('f', int(0), int(this.#size), 4, {}, (f) => {
+    this.#each('f', this.#size, 4, (f) => {
       const x = spectrum(f);
       const out = first === 4 ? this.#butterfly(x, -1) : [...this.#pair(x.slice(0, 2)), ...this.#pair(x.slice(2))];
       out.forEach((z, m) => work.store(iadd(f, int(m)), z));
@@ -83,7 +86,7 @@ export class Fft {
       this.#butterfly(x, -1).forEach((z, l) => work.store(iadd(base, int(l * step)), z));
     });
     const q = this.#size / 4;
-    w.loop('k', int(0), int(q), 1, {}, (k) => {
+    this.#each('k', q, 1, (k) => {
       const x = [0, 1, 2, 3].map((m) => this.#times(work.load(iadd(k, int(m * q))), this.#read(iadd(k, int(this.#size + m * q))), -1));
       this.#butterfly(x, -1).forEach((z, l) => {
         const { cos, sin } = quarter[l] as { cos: number; sin: number };
@@ -92,6 +95,10 @@ export class Fft {
     });
   }
 
+  #each(prefix: string, to: number, step: number, body: (n: Int) => void): void {
+    if (this.#rounds) this.#rounds(to / step, (n) => body(imul(n, step)));
+    else this.#w.loop(prefix, int(0), int(to), step, {}, body);
+  }
   /** The pass that takes blocks of n apart. */
   #decimate(n: number, work: Points): void {
     this.#pass(n, (base, step, twiddles) => {
@@ -105,11 +112,20 @@ export class Fft {
     const w = this.#w;
     const radix = n === 2 ? 2 : 4;
     const step = n / radix;
+    const ones = Array.from({ length: radix }, () => undefined);
+    const turns = (k: Int): readonly (Complex | undefined)[] => ones.map((_, m) => (m === 0 ? undefined : this.#read(imul(k, (m * this.#size) / n))));
+    if (this.#rounds) {
+      this.#rounds(this.#size / radix, (r) => {
+        const k = w.int('k', { kind: 'imod', left: r, by: step });
+        const g = step === 1 ? imul(r, n) : iadd(imul({ kind: 'idiv', left: r, by: step }, n), k);
+        body(w.int('at', g), step, step === 1 ? ones : turns(k));
+      });
+      return;
+    }
     const blocks = (k: Int, twiddles: readonly (Complex | undefined)[]): void =>
       w.loop('g', int(0), int(this.#size), n, {}, (g) => body(iadd(g, k), step, twiddles));
-    const ones = Array.from({ length: radix }, () => undefined);
     if (step === 1) { blocks(int(0), ones); return; }
-    w.loop('k', int(0), int(step), 1, {}, (k) => blocks(k, ones.map((__, m) => (m === 0 ? undefined : this.#read(imul(k, (m * this.#size) / n))))));
+    w.loop('k', int(0), int(step), 1, {}, (k) => blocks(k, turns(k)));
   }
   #read(at: Int): Complex {
     return this.#named(this.#table(at));

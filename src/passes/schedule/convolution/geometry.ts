@@ -6,8 +6,9 @@
 import type { Int } from '../../../ir/kernel.js';
 import type { Index } from '../../../ir/program.js';
 import type { Convolved, Placed } from '../../../ir/stages.js';
-import { iadd, imul } from '../ints.js';
+import { iadd, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
+import type { Machine } from '../shape.js';
 
 /** Steps of a block: a size that is transformed. The one before divides the next. */
 export const BLOCKS = [64, 1024] as const;
@@ -22,9 +23,14 @@ export interface Level {
   readonly size: number;
   /** Blocks of this size in one of the next, or in the kernels' length. */
   readonly count: number;
-  /** float32 [outer, tile, readout, signal, position / 4, distance − 1, position mod 4, re and im, lane]: what is added up lies in a row. */
+  /**
+   * float32 [outer, tile, readout, signal, position / 4, distance − 1, position mod 4, re and im, lane]: what is added up lies in a row. For
+   * threads, which take neighbouring positions, [channel, readout, signal, distance − 1, re and im, position].
+   */
   readonly spectra: string;
   readonly twiddles: string;
+  /** Positions lie side by side, not distances. */
+  readonly positions: boolean;
 }
 export interface Geometry {
   readonly name: string;
@@ -43,7 +49,7 @@ export interface Geometry {
   readonly grows: string;
 }
 
-export function geometryOf(name: string, convolved: Convolved, layout: Layout, lanes: number): Geometry {
+export function geometryOf(name: string, convolved: Convolved, layout: Layout, { lanes, threads }: Machine): Geometry {
   const inputs = instances(convolved.sources);
   const outputs = instances(convolved.readouts);
   const outer = convolved.domain.slice(0, -1);
@@ -55,8 +61,8 @@ export function geometryOf(name: string, convolved: Convolved, layout: Layout, l
     const count = Math.min(BLOCKS[k + 1] ?? Infinity, convolved.length) / size;
     if (count < 2) return [];
     return [{
-      size, count, twiddles: layout.table(`#twiddles.${size}`, 'constant', 4 * size),
-      spectra: layout.table(`${name}#spectra.${size}`, 'constant', places * pairs * (count - 1) * 2 * size * lanes),
+      size, count, positions: threads !== undefined, twiddles: layout.table(`#${size}.twiddles`, 'constant', 4 * size),
+      spectra: layout.table(`${name}#${size}.spectra`, 'constant', places * pairs * (count - 1) * 2 * size * lanes),
     }];
   });
   return {
@@ -71,6 +77,12 @@ export const growsOf = (stage: string, layout: Layout, lanes: number): string =>
 /** Where the four numbers from position f on begin, of block or distance `number`; f is a multiple of 4. */
 export function spectrumAt({ size, count }: Level, lanes: number, which: Int, f: Int, number: Int): Int {
   return iadd(imul(which, (count - 1) * size * 2 * lanes), imul(f, (count - 1) * 2 * lanes), imul(number, 8 * lanes));
+}
+/** Where the m-th of these four stands, its real or imaginary part. */
+export function partAt(level: Level, lanes: number, which: Int, f: Int, number: Int, m: number, part: 0 | 1): Int {
+  if (!level.positions) return iadd(spectrumAt(level, lanes, which, f, number), int((2 * m + part) * lanes));
+  const { size, count } = level;
+  return iadd(imul(which, (count - 1) * 2 * size), imul(number, 2 * size), f, int(m + part * size));
 }
 /** k_0, and the taps of a block. */
 export const TAPS = BLOCKS[0] + 1;

@@ -9,7 +9,7 @@ import type { Convolved } from '../../../ir/stages.js';
 import { iadd, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
 import { Fft, tableSize, type Points } from './fft.js';
-import { channels, spectrumAt, TAPS, type Geometry, type Level } from './geometry.js';
+import { channels, partAt, TAPS, type Geometry, type Level } from './geometry.js';
 import { Host, mul, num } from './host.js';
 
 /** Below this a number is 0: 2^-100, far below any rounding error of what its products are added to, and far above subnormal numbers, which are slow. */
@@ -22,7 +22,7 @@ function settled(h: Host, value: Value): Value {
 /** The twiddles of a size, in float64 scratch and rounded for the run. */
 export function twiddleKernel(entry: string, size: number, layout: Layout): Kernel {
   const exact = twiddlesOf(size, layout);
-  const rounded = layout.table(`#twiddles.${size}`, 'constant', 2 * tableSize(size));
+  const rounded = layout.table(`#${size}.twiddles`, 'constant', 2 * tableSize(size));
   const h = new Host(layout, [exact, rounded]);
   const put = (at: Int, turns: Int): void => {
     // e^{−2πi·turns/4P}
@@ -37,7 +37,7 @@ export function twiddleKernel(entry: string, size: number, layout: Layout): Kern
     put(iadd(imul(m, size / 4), k, int(size)), { kind: 'imul', factors: [k, iadd(imul(m, 4), int(-1))] })));
   return h.kernel(entry);
 }
-const twiddlesOf = (size: number, layout: Layout): string => layout.table(`#twiddles.${size}.exact`, 'load', 2 * tableSize(size));
+const twiddlesOf = (size: number, layout: Layout): string => layout.table(`#${size}.exact`, 'load', 2 * tableSize(size));
 
 export function spectraKernel(entry: string, g: Geometry, c: Convolved, layout: Layout): Kernel {
   const work = layout.table(`${g.name}#work`, 'load', 2 * Math.max(1, ...g.levels.map((l) => l.size)));
@@ -52,9 +52,9 @@ export function spectraKernel(entry: string, g: Geometry, c: Convolved, layout: 
     h.w.loop('p', int(1), int(l.count), 1, {}, (p) => {
       const k = (distance: Int, j: Int) => h.load(g.kernel, iadd(from, imul(distance, l.size), j, int(1)));
       fft.forward((j) => ({ re: k(p, j), im: { kind: 'unary', op: 'neg', arg: k(iadd(p, int(-1)), j) } }), points, (f, m, z) => {
-        const to = iadd(spectrumAt(l, g.lanes, pair, f, iadd(p, int(-1))), int(2 * m * g.lanes), lane);
-        h.store(l.spectra, to, settled(h, mul(z.re, num(1 / l.size))));
-        h.store(l.spectra, iadd(to, int(g.lanes)), settled(h, mul(z.im, num(1 / l.size))));
+        const to = (part: 0 | 1): Int => iadd(partAt(l, g.lanes, pair, f, iadd(p, int(-1)), m, part), lane);
+        h.store(l.spectra, to(0), settled(h, mul(z.re, num(1 / l.size))));
+        h.store(l.spectra, to(1), settled(h, mul(z.im, num(1 / l.size))));
       });
     });
   };
