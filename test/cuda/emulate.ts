@@ -6,7 +6,7 @@ import { compileModule, computeConstants, openWeights } from '../../src/runtime/
 import { constantsRange, loadLayout } from '../../src/runtime/layout.js';
 import { move } from '../../src/runtime/copies.js';
 import type { BufferSpec, GpuPlan, Launch, Manifest, TensorSpec } from '../../src/runtime/manifest.js';
-import { widthOf } from '../../src/runtime/gpu/arrangement.js';
+import { grownOf, launchedFor, widthOf } from '../../src/runtime/gpu/arrangement.js';
 import { halves } from '../../src/runtime/gpu/halves.js';
 import { sizeOf } from '../../src/runtime/tensors.js';
 import { runner } from './library.js';
@@ -56,6 +56,7 @@ class Emulation {
   readonly #time: number;
   readonly #lengths: readonly number[];
   readonly #tile: number;
+  readonly #grown: ReadonlySet<number>;
   /** What is read back: a tensor, of which step on, how many. */
   readonly #readings: { readonly spec: TensorSpec; readonly first: number; readonly steps: number }[] = [];
 
@@ -63,6 +64,7 @@ class Emulation {
     this.#library = library;
     this.#prefix = prefix;
     this.#manifest = manifest;
+    this.#grown = grownOf(manifest, constants, loadLayout(manifest).addresses);
     this.#job = job;
     const timed = manifest.inputs.find((i) => i.time);
     this.#batch = (manifest.inputs[0] ? job.inputs.get(manifest.inputs[0].name)?.shape[0] : undefined) ?? job.lengths?.length ?? 1;
@@ -101,6 +103,8 @@ class Emulation {
   run(): Map<string, { shape: readonly number[]; data: Float32Array }> {
     const { inputs, outputs, begin, step, finish } = this.#manifest;
     this.#place(inputs.filter((i) => !i.time), 0, 1, []);
+    // Smaller tiles are pushes, which convolutions have no part in.
+    const convolved = this.#tile === Math.min(this.#time, this.#manifest.gpu?.convolved ?? 0);
     let at = 0;
     while (at < this.#time) {
       const steps = Math.min(this.#tile, this.#time - at);
@@ -109,7 +113,7 @@ class Emulation {
       this.#write(LENGTHS, new Uint8Array(Int32Array.from(lengths).buffer));
       this.#place(inputs.filter((i) => i.time), at, steps, lengths);
       if (at === 0) this.#launches(begin, steps, lengths);
-      this.#launches(step, steps, lengths);
+      this.#launches(step, steps, lengths, at === 0 && convolved ? (last ? 0 : 1) : 2);
       if (last) this.#launches(finish, steps, lengths);
       for (const spec of outputs) if (spec.time || last) {
         this.#script.push({ read: spec.place.buffer });
@@ -141,11 +145,11 @@ class Emulation {
     const b = this.#manifest.buffers[buffer];
     return b && 'row' in b ? b.row : 0;
   }
-  #launches(launches: readonly Launch[], steps: number, lengths: readonly number[]): void {
+  #launches(launches: readonly Launch[], steps: number, lengths: readonly number[], part = 2): void {
     const plan = this.#manifest.gpu as GpuPlan;
     for (const l of launches) {
       if (l.kind === 'history') this.#script.push({ move: l.rows, to: l.carry, width: widthOf(this.#manifest.buffers[l.rows]) * this.#row(l.rows), depth: l.depth, steps, lengths });
-      if (l.kind !== 'kernel' || !l.grid || steps < (l.grid.from ?? 0)) continue;
+      if (l.kind !== 'kernel' || !l.grid || steps < (l.grid.from ?? 0) || !launchedFor(l, part, this.#grown)) continue;
       const of = { R: this.#batch * steps, T: steps, B: this.#batch, 1: 1 }[l.grid.of];
       const groups = l.grid.times * Math.ceil((of * l.grid.each) / l.grid.per);
       const { entry, threads = 1 } = plan.entries[l.entry] as GpuPlan['entries'][string];

@@ -76,10 +76,24 @@ describe.skipIf(missing !== undefined)('convolutions on WebGPU', () => {
       const out = await stream.push(Object.fromEntries([...pushed].map(([name, t]) => [name, { data: Float32Array.from(t.data), shape: [...t.shape] }])));
       got.push(...((out['y'] as { data: Float32Array }).data));
     }
-    expect(normwise(Float32Array.from(got), (expected.get('y')?.data as Float64Array).slice(0, got.length))).toBeLessThan(TOLERANCE);
+    expect(normwise(Float32Array.from(got), (expected.get('y') as Doubles).data.slice(0, got.length) as Float64Array)).toBeLessThan(TOLERANCE);
     stream.dispose();
     loaded.dispose();
   }, 300_000);
+
+  it('is launched by runs, and held against wasm before it is used', async () => {
+    const { made } = open(system('real diagonal', 4));
+    const { load, module } = made;
+    const lines = (module.webgpu?.wgsl ?? '').split('\n');
+    // A sum of the signals' transform, and one of what blocks give.
+    for (const kernel of ['signals', 'answers']) {
+      const entry = lines.findIndex((l) => new RegExp(`^fn \\w+_${kernel}\\(`).test(l));
+      const k = lines.findIndex((line, n) => n > entry && /^ +let v\d+ = \(v\d+ \+ v\d+\);$/.test(line));
+      expect(entry).toBeGreaterThan(0);
+      const wgsl = (): string => lines.with(k, (lines[k] as string).replace(' + ', ' - ')).join('\n');
+      await expect(load({ device: 'webgpu', gpu }, { wgsl }), lines[k]).rejects.toThrow(/SSM5505: the GPU computes wrong results: in a test of 70 steps, output `y`/);
+    }
+  }, 120_000);
 
   it('is on request only, and says so', () => {
     const { module } = compileText(system('real diagonal', 16), 'auto', true);

@@ -29,7 +29,7 @@ export interface Opening<B> {
 
 /** A session that has passed the self-test, behind a runner. The answers to test by are computed while the machine's kernels are compiled. */
 export async function runOn<B>(opening: Opening<B>, opened: Promise<Machine<B>>, reference: Reference): Promise<Runner> {
-  const answer = knownAnswer(reference);
+  const answer = knownAnswer(reference, opening.of.plan.convolved !== undefined);
   // Nobody asks for it where there is no machine.
   answer.catch(() => undefined);
   const machine = await opened;
@@ -65,10 +65,13 @@ async function complete<B>(machine: Machine<B>, of: GpuModel, known: KnownAnswer
 /** @throws DeviceError SSM5505 where the device's results are wrong. */
 async function test<B>(session: Session<B>, of: GpuModel, known: KnownAnswer): Promise<void> {
   const halves = of.manifest.buffers.some((b) => widthOf(b) === 2);
-  if (of.manifest.notStreamable !== undefined) { await selfTest(known, of.plan.origins.outputs, (job) => session.run(placed(of, job)), halves); return; }
+  const { outputs } = of.plan.origins;
+  const whole = of.manifest.notStreamable === undefined ? known.run && [known.run] : known.pieces;
+  if (whole) await selfTest(whole, outputs, (job) => session.run(placed(of, job)), halves);
+  if (of.manifest.notStreamable !== undefined) return;
   const frame = await session.frame(1, Math.max(...known.pieces.map((job) => job.time)));
   try {
-    await selfTest(known, of.plan.origins.outputs, async (job, first) => { await session.steps(frame, { job: placed(of, job), rows: { from: 0, count: 1 }, time: job.time, begin: first }); }, halves);
+    await selfTest(known.pieces, outputs, async (job, first) => { await session.steps(frame, { job: placed(of, job), rows: { from: 0, count: 1 }, time: job.time, begin: first }); }, halves);
   } finally {
     frame.dispose();
   }

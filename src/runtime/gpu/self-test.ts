@@ -1,6 +1,6 @@
 /**
  * A few steps that are run on wasm and on the GPU before the model is used: drivers do miscompile, and a wrong answer is worse than a slow
- * one. Two pieces, one after the other, so that carries and the past are used too.
+ * one. Two pieces, one after the other, so that carries and the past are used too; and a run, where a model has kernels for that alone.
  */
 import { SsmcError } from '../errors.js';
 import type { Manifest } from '../manifest.js';
@@ -11,6 +11,8 @@ import { gpuFailure } from './errors.js';
 
 /** Steps of each piece: few, so that all of it is little work. */
 const PIECES = [3, 2];
+/** Of the run: one more than a convolution's first block, so that it gives to the next. */
+const RUN = 70;
 /** Of an output's size: float32 in another order differs by far less, a wrong kernel by far more. */
 const TOLERANCE = 1e-3;
 /** Where activations are rounded to float16 between kernels. */
@@ -21,10 +23,12 @@ const LEAST = 1e-3;
 export interface KnownAnswer {
   /** As wasm filled them. */
   readonly pieces: readonly Job[];
+  /** Of runs alone. */
+  readonly run?: Job;
 }
 
-/** What wasm makes of it; undefined where there is no wasm to ask. */
-export async function knownAnswer({ manifest, load }: Reference): Promise<KnownAnswer | undefined> {
+/** What wasm makes of it; undefined where there is no wasm to ask. `runs`: what a run launches is not what pushes do. */
+export async function knownAnswer({ manifest, load }: Reference, runs: boolean): Promise<KnownAnswer | undefined> {
   try {
     const runner = await load();
     const streamed = manifest.notStreamable === undefined;
@@ -32,8 +36,10 @@ export async function knownAnswer({ manifest, load }: Reference): Promise<KnownA
     const sequence = streamed ? runner.sequence(1) : undefined;
     for (const job of pieces) await (sequence ? sequence.push(job) : runner.run(job));
     sequence?.dispose();
+    const run = runs ? pieceOf(manifest, RUN, pieces.length) : undefined;
+    if (run) await runner.run(run);
     runner.dispose();
-    return { pieces };
+    return { pieces, ...(run ? { run } : {}) };
   } catch (error) {
     if (error instanceof SsmcError && error.code.startsWith('SSM52')) return undefined;
     throw error;
@@ -52,11 +58,11 @@ function pieceOf(manifest: Manifest, time: number, k: number): Job {
 }
 
 /**
- * Runs the pieces by `run`, the first of them as the first of a sequence. `origins`: of each output, where the spec computes it.
+ * Each of these jobs by `run`, the first of them as the first of a sequence. `origins`: of each output, where the spec computes it.
  * @throws DeviceError SSM5505 where an output differs.
  */
-export async function selfTest({ pieces }: KnownAnswer, origins: readonly string[], run: (job: Job, first: boolean) => Promise<void>, halves = false): Promise<void> {
-  for (const [k, known] of pieces.entries()) {
+export async function selfTest(jobs: readonly Job[], origins: readonly string[], run: (job: Job, first: boolean) => Promise<void>, halves = false): Promise<void> {
+  for (const [k, known] of jobs.entries()) {
     const outputs = known.outputs.map(({ spec, data }) => ({ spec, data: new Float32Array(data.length) }));
     await run({ ...known, outputs }, k === 0);
     for (const [o, { spec, data }] of outputs.entries()) {
