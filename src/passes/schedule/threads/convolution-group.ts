@@ -96,7 +96,8 @@ export class Group {
   }
   /** A channel's number among all; past the last one the last one again. */
   point(channel: Int): Int {
-    return this.w.int('p', imin(iadd(this.#first, channel), int(this.points - 1)));
+    const own = iadd(this.#first, channel);
+    return this.w.int('p', this.points % this.channels === 0 ? own : imin(own, int(this.points - 1)));
   }
   ifPoint(channel: Int, body: () => void): void {
     if (this.points % this.channels === 0) body();
