@@ -95,6 +95,21 @@ describe.skipIf(missing !== undefined)('convolutions on WebGPU', () => {
     }
   }, 120_000);
 
+  it.each([['', '* 1'], [', gated', '* x[t, d]']])('runs by states where kernels grow%s', async (_, gate) => {
+    const text = (rate: number): string => `model M {\n  axis d = 3\n  input x[t, d]\n  param r[d] = ${rate}\n  state h[t, d] = r[d] * h[t-1, d] + x[t, d]\n  output y[t, d] = h[t, d] ${gate}\n}\n`;
+    const answers = async (rate: number, strategy: 'serial' | 'convolution'): Promise<Float32Array> => {
+      const made = onGpu(text(rate), strategy);
+      const loaded = await made.load({ device: 'webgpu', gpu });
+      const inputs = randomInputs(made.program, 1, 200, 1);
+      const out = await runModel(loaded, inputs, undefined);
+      expect(worst(interpret(made.program, made.weights, inputs).outputs, out)).toBeLessThan(TOLERANCE);
+      loaded.dispose();
+      return out.get('y')?.data as Float32Array;
+    };
+    expect(bits(await answers(1.19, 'convolution'))).toEqual(bits(await answers(1.19, 'serial')));
+    expect(bits(await answers(0.99, 'convolution'))).not.toEqual(bits(await answers(0.99, 'serial')));
+  }, 120_000);
+
   it('is on request only, and says so', () => {
     const { module } = compileText(system('real diagonal', 16), 'auto', true);
     const scan = module?.webgpu?.graph.stages.find((s) => s.anchor === 'scan')?.strategy;
