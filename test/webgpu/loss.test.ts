@@ -148,7 +148,7 @@ describe.skipIf(missing !== undefined)('a device that is lost between calls', ()
     const tap = new Tap(gpu);
     const model = await load({ device, gpu: tap });
     const [first, rest] = [x.slice(0, 9), x.slice(9)];
-    const [one, other] = [model.stream(), model.stream()];
+    const [one, other, unused] = [model.stream(), model.stream(), model.stream()];
     await other.push({ x: first });
     const want = bits(await other.push({ x: rest }));
     await one.push({ x: first });
@@ -160,6 +160,8 @@ describe.skipIf(missing !== undefined)('a device that is lost between calls', ()
       message: expect.stringMatching(/^SSM5307: the stream cannot go on: its webgpu device is gone, and its state is laid out for that device alone \(SSM5504: no GPU device after 3 tries: /) as string,
     });
     expect([one.steps, one.save()]).toEqual([3, kept]);
+    // It has no state that could be lost.
+    expect(codeOf(await thrown(() => unused.push({ x: first })))).toBe('SSM5504');
     if (device === 'auto') {
       await model.run({ x });
       expect(model.device.name).toBe('wasm');

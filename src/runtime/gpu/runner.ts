@@ -168,7 +168,7 @@ class GpuSequence<B> implements Sequence {
       await this.#push(job);
     } catch (error) {
       // Other devices keep the same cells in other places, and sums over time with what they lost: nothing that `run` moves on to could take this state up.
-      if ((error as Partial<SsmcError>).code !== 'SSM5504') throw error;
+      if (!this.started || (error as Partial<SsmcError>).code !== 'SSM5504') throw error;
       throw gpuFailure(5307, { device: this.#runner.device.name, why: reason(error) }, error);
     } finally {
       this.#pushes--;
