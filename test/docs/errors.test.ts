@@ -5,11 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { compile, type CompileOptions } from '../../src/compile.js';
 import { messages } from '../../src/diagnostics/messages.js';
 import { runtimeMessages } from '../../src/runtime/errors.js';
+import { loadModel, type LoadOptions } from '../../src/runtime/index.js';
 import { gpuMessages } from '../../src/runtime/gpu/errors.js';
 import { format } from '../../grammar/formatter.js';
 import { cases, warnings } from '../check/cases.js';
 import { std } from '../random/agree.js';
 import { advice, mended, type Mended } from './mended.js';
+import { prelude, runtimeCases, spec } from './runtime-cases.js';
 
 const page = join(import.meta.dirname, '../../src/docs/errors.md');
 type Files = Readonly<Record<string, string>>;
@@ -59,7 +61,15 @@ ${parts.join('\n')}
 | code | message | what to do |
 |---|---|---|
 ${rows.sort().join('\n')}
-`;
+
+What a program can mend, with this model and what stands before each example:
+
+${fenced(spec)}
+\`\`\`js
+${prelude}
+\`\`\`
+
+${runtimeCases.map(({ code, wrong, right }) => `### ${code}\n\nWrong:\n\n\`\`\`js\n${wrong}\n\`\`\`\n\nRight:\n\n\`\`\`js\n${right}\n\`\`\`\n`).join('\n')}`;
 }
 
 describe('troubleshooting by code', () => {
@@ -72,6 +82,14 @@ describe('troubleshooting by code', () => {
     const codes = Object.keys({ ...runtimeMessages, ...gpuMessages }).map((n) => `SSM${n}`).sort();
     expect(Object.keys(advice).sort()).toEqual(codes);
     expect(Object.keys(mended).sort()).toEqual(Object.keys(messages).sort());
+  });
+  it.each(runtimeCases.map((c) => [c.code, c] as const))('%s: thrown by the wrong example, and not by the right one', async (code, { wrong, right }) => {
+    const { module } = compiled(spec, {}, {});
+    if (!module) throw new Error('the model does not compile');
+    const Pair = { load: (options: LoadOptions) => loadModel(module.manifest, { wasm: module.wasm }, options) };
+    const run = async (body: string): Promise<unknown> => (new Function('Pair', `return (async () => { ${prelude}\n${body}\n })()`) as (p: typeof Pair) => Promise<unknown>)(Pair);
+    await expect(run(wrong)).rejects.toMatchObject({ code });
+    await run(right);
   });
   it('is up to date', () => {
     if (process.env['UPDATE'] === '1') writeFileSync(page, made());
