@@ -2,20 +2,9 @@
 import type { Span } from '../../grammar/ast.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import { affineOf, substitute, type Builder } from '../ir/builder.js';
-import type { Axis, Definition, DefinitionId, Expr, Index, Type } from '../ir/program.js';
+import type { Axis, Definition, DefinitionBase, DefinitionId, Expr, Index, Type } from '../ir/program.js';
 import type { MatrixOp } from './expressions.js';
 import { MAX_ELEMENTS } from './sizes.js';
-
-/** What every definition has. */
-interface Base {
-  readonly id: DefinitionId;
-  readonly name: string;
-  readonly time: boolean;
-  readonly indices: readonly Index[];
-  readonly type: Type;
-  readonly span: Span;
-  readonly doc?: string;
-}
 
 export class DefinitionTable {
   readonly list: Definition[] = [];
@@ -27,7 +16,7 @@ export class DefinitionTable {
     this.#b = b;
     this.#diagnostics = diagnostics;
   }
-  add(name: string, span: Span, indices: readonly Index[], time: boolean, type: Type, make: (base: Base) => Definition, doc?: string): DefinitionId {
+  add(name: string, span: Span, indices: readonly Index[], time: boolean, type: Type, make: (base: DefinitionBase) => Definition, doc?: string): DefinitionId {
     const id = this.list.length as DefinitionId;
     let unique = name;
     for (let k = 2; this.#names.has(unique); k++) unique = `${name}#${k}`;

@@ -78,7 +78,8 @@ export interface Fact {
   readonly span: Span;
 }
 
-interface DefinitionBase {
+/** What every definition has. */
+export interface DefinitionBase {
   readonly id: DefinitionId;
   /** Instance path, unique: `layers.0.mixer.h`. Rebinding in one scope appends `#2`; auxiliary definitions have `#kind`. */
   readonly name: string;

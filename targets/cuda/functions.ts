@@ -3,6 +3,8 @@
  * contraction but the one that is written (__fmaf_rn). Powers of two are made from bits: x + 1.5·2^23 has the nearest integer of x in its
  * low bits, without the conversions, which run at an eighth of the rate. Coefficients: see targets/wasm/math/functions.ts.
  */
+import { withNeeds } from '../texts.js';
+
 export type CudaFunction =
   | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'exp2_decay' | 'exp2m1_decay' | 'log' | 'log1p' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt';
 type Helper = 'scale' | 'power' | 'exp_tail' | 'exp2m1_poly' | 'm1' | 'log1p_small' | 'trig';
@@ -146,14 +148,5 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
 export const isFunction = (name: string): name is CudaFunction => name in sources;
 /** The functions and what they need, each after what it calls. */
 export function functionTexts(names: ReadonlySet<CudaFunction>): string[] {
-  const out: string[] = [];
-  const done = new Set<string>();
-  const visit = (name: CudaFunction | Helper): void => {
-    if (done.has(name)) return;
-    done.add(name);
-    for (const n of sources[name].needs) visit(n);
-    out.push(sources[name].text);
-  };
-  for (const n of [...names].sort()) visit(n);
-  return out;
+  return withNeeds<CudaFunction | Helper>(sources, names);
 }

@@ -1,6 +1,7 @@
 /** One kernel as a CUDA C++ function. Registers are floats of the thread, masks bool, integers int; a buffer is a pointer of its own. */
 import type { Cond, Int, Kernel, LocalMemory, Stmt, Value } from '../../src/ir/kernel.js';
 import { visitStmts } from '../../src/ir/map-kernel.js';
+import { condText, intText, symbols, type Spelling } from '../texts.js';
 import { isFunction, type CudaFunction } from './functions.js';
 
 /** What a function needs of the source around it. */
@@ -20,6 +21,12 @@ export function printEntry(kernel: Kernel): Printed {
 }
 
 class Entry {
+  readonly #spelling: Spelling = {
+    variable: (name) => integerNames[name] ?? this.#names.get(name) ?? local(name),
+    choose: (cond, then, otherwise) => `(${cond} ? ${then} : ${otherwise})`,
+    element: (e) => this.#element(e.buffer, e.at),
+    mask: (v) => this.#value(v),
+  };
   readonly #kernel: Kernel;
   readonly #functions = new Set<CudaFunction>();
   readonly #reductions = new Set<string>();
@@ -129,23 +136,10 @@ class Entry {
     return `${this.#names.get(buffer)}[${bare(this.#int(at))}${more === undefined ? '' : ` + ${more}`}]`;
   }
   #int(e: Int): string {
-    switch (e.kind) {
-      case 'int': return `${e.value}`;
-      case 'ivar': return integerNames[e.name] ?? this.#names.get(e.name) ?? local(e.name);
-      case 'iadd': return `(${e.terms.map((t) => this.#int(t)).join(' + ').replaceAll('+ -', '- ')})`;
-      case 'imul': return `(${e.factors.map((t) => this.#int(t)).join(' * ')})`;
-      case 'imin': return `min(${this.#int(e.left)}, ${this.#int(e.right)})`;
-      case 'imax': return `max(${this.#int(e.left)}, ${this.#int(e.right)})`;
-      case 'idiv': return `(${this.#int(e.left)} / ${e.by})`;
-      case 'imod': return `(${this.#int(e.left)} % ${e.by})`;
-      case 'iselect': return `(${this.#cond(e.cond)} ? ${this.#int(e.then)} : ${this.#int(e.else)})`;
-      case 'iload': return this.#element(e.buffer, e.at);
-    }
+    return intText(e, this.#spelling);
   }
   #cond(c: Cond): string {
-    if (c.kind === 'all') return this.#value(c.mask);
-    if (c.kind === 'icompare') return `${this.#int(c.left)} ${{ lt: '<', le: '<=', eq: '==', ne: '!=' }[c.op]} ${this.#int(c.right)}`;
-    return `(${this.#cond(c.left)}) ${c.kind === 'iand' ? '&&' : '||'} (${this.#cond(c.right)})`;
+    return condText(c, this.#spelling);
   }
   #value(v: Value): string {
     const go = (x: Value): string => this.#value(x);
@@ -199,7 +193,7 @@ class Entry {
   #binary(v: Extract<Value, { kind: 'binary' }>): string {
     const [x, y] = [this.#value(v.left), this.#value(v.right)];
     if (v.op === 'min' || v.op === 'max') return `ssm_${v.op}(${bare(x)}, ${bare(y)})`;
-    return `(${x} ${{ add: '+', sub: '-', mul: '*', div: '/', lt: '<', le: '<=', eq: '==', ne: '!=', and: '&&', or: '||' }[v.op]} ${y})`;
+    return `(${x} ${symbols[v.op]} ${y})`;
   }
 }
 

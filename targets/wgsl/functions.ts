@@ -3,6 +3,8 @@
  * log(1 + exp(x)) loses small steps. Powers of two are made from bits, never by adding a large number, which a compiler may reassociate.
  * Coefficients: see targets/wasm/math/functions.ts.
  */
+import { withNeeds } from '../texts.js';
+
 export type WgslFunction =
   | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'exp2_decay' | 'exp2m1_decay' | 'log' | 'log1p' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt';
 
@@ -150,14 +152,5 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
 export const isFunction = (name: string): name is WgslFunction => name in sources;
 /** The functions and what they need, each after what it calls. */
 export function functionTexts(names: ReadonlySet<WgslFunction>): string[] {
-  const out: string[] = [];
-  const done = new Set<string>();
-  const visit = (name: WgslFunction | Helper): void => {
-    if (done.has(name)) return;
-    done.add(name);
-    for (const n of sources[name].needs) visit(n);
-    out.push(sources[name].text);
-  };
-  for (const n of [...names].sort()) visit(n);
-  return out;
+  return withNeeds<WgslFunction | Helper>(sources, names);
 }

@@ -2,6 +2,7 @@
 import type { Cond, Int, Kernel, Stmt, Value } from '../../src/ir/kernel.js';
 import { isEven } from '../../src/ir/parity.js';
 import { FOLD } from '../../src/runtime/webgpu/gpu.js';
+import { condText, intText, symbols, type Spelling } from '../texts.js';
 import { isFunction, type WgslFunction } from './functions.js';
 import { loadName, nextName, storeName, type HalfHelper } from './halves.js';
 
@@ -29,6 +30,12 @@ export function printEntry(kernel: Kernel, arenaOf: (buffer: string) => number):
 }
 
 class Entry {
+  readonly #spelling: Spelling = {
+    variable: (name) => integerNames[name] ?? local(name),
+    choose: (cond, then, otherwise) => `select(${otherwise}, ${then}, ${cond})`,
+    element: (e) => `lengths[${this.#int(e.at)}]`,
+    mask: (v) => this.#value(v),
+  };
   readonly #kernel: Kernel;
   readonly #functions = new Set<WgslFunction>();
   readonly #reductions = new Set<string>();
@@ -159,23 +166,10 @@ class Entry {
     return `${load}(${place})`;
   }
   #int(e: Int): string {
-    switch (e.kind) {
-      case 'int': return `${e.value}`;
-      case 'ivar': return integerNames[e.name] ?? local(e.name);
-      case 'iadd': return `(${e.terms.map((t) => this.#int(t)).join(' + ').replaceAll('+ -', '- ')})`;
-      case 'imul': return `(${e.factors.map((t) => this.#int(t)).join(' * ')})`;
-      case 'imin': return `min(${this.#int(e.left)}, ${this.#int(e.right)})`;
-      case 'imax': return `max(${this.#int(e.left)}, ${this.#int(e.right)})`;
-      case 'idiv': return `(${this.#int(e.left)} / ${e.by})`;
-      case 'imod': return `(${this.#int(e.left)} % ${e.by})`;
-      case 'iselect': return `select(${this.#int(e.else)}, ${this.#int(e.then)}, ${this.#cond(e.cond)})`;
-      case 'iload': return `lengths[${this.#int(e.at)}]`;
-    }
+    return intText(e, this.#spelling);
   }
   #cond(c: Cond): string {
-    if (c.kind === 'all') return this.#value(c.mask);
-    if (c.kind === 'icompare') return `${this.#int(c.left)} ${{ lt: '<', le: '<=', eq: '==', ne: '!=' }[c.op]} ${this.#int(c.right)}`;
-    return `(${this.#cond(c.left)}) ${c.kind === 'iand' ? '&&' : '||'} (${this.#cond(c.right)})`;
+    return condText(c, this.#spelling);
   }
   #value(v: Value): string {
     const go = (x: Value): string => this.#value(x);
@@ -222,7 +216,7 @@ class Entry {
   #binary(v: Extract<Value, { kind: 'binary' }>): string {
     const [x, y] = [this.#value(v.left), this.#value(v.right)];
     if (v.op === 'min' || v.op === 'max') return `${v.op}(${x}, ${y})`;
-    return `(${x} ${{ add: '+', sub: '-', mul: '*', div: '/', lt: '<', le: '<=', eq: '==', ne: '!=', and: '&&', or: '||' }[v.op]} ${y})`;
+    return `(${x} ${symbols[v.op]} ${y})`;
   }
 }
 
