@@ -4,19 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { main } from '../../src/cli/main.js';
+import { commandLine } from './command-line.js';
 import { readSafetensors, writeSafetensors } from '../../src/runtime/index.js';
 import { normwise } from '../../src/cli/tensors.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'ssmc-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-async function ssmc(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const code = await main(argv, { out: (t) => { out += t; }, err: (t) => { err += t; }, cwd: folder, colour: false, terminal: false });
-  return { code, out, err };
-}
+const ssmc = commandLine(folder);
 const mex = join(root, 'examples/mex/mex.ssm');
 const data = (name: string): string => join(root, 'examples/mex/data', name);
 

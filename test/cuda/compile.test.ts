@@ -3,17 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { main } from '../../src/cli/main.js';
+import { commandLine } from '../cli/command-line.js';
 import { version } from './nvcc.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'ssmc-cuda-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-async function ssmc(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const code = await main(argv, { out: (t) => { out += t; }, err: (t) => { err += t; }, cwd: folder, colour: false, terminal: false });
-  return { code, out, err };
-}
+const ssmc = commandLine(folder);
 interface Plan {
   readonly source: string;
   readonly options: readonly string[];

@@ -3,19 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { main } from '../../src/cli/main.js';
+import { commandLine } from '../cli/command-line.js';
 import { readSafetensors, writeSafetensors } from '../../src/runtime/index.js';
 import { numbers } from '../runtime/small.js';
 import { missing } from './device.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'ssmc-f16-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-async function ssmc(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const code = await main(argv, { out: (t) => { out += t; }, err: (t) => { err += t; }, cwd: folder, colour: false, terminal: false });
-  return { code, out, err };
-}
+const ssmc = commandLine(folder);
 writeFileSync(join(folder, 'small.ssm'), 'model Small {\n  axis c = 6\n  input x[t, c]\n  param w[c] = uniform(0.5, 1)\n  u[t, c] = w[c] * x[t, c]\n  v[t, c] = u[t, c] + u[t - 1, c]\n  output y[c] = max(t: v[t, c])\n}\n');
 
 describe('--storage f16', () => {
