@@ -71,8 +71,10 @@ export const operators: readonly TokenType[] = [...binaryOperators, Minus];
 
 const space = createToken({ name: 'Space', pattern: /\s+/, group: Lexer.SKIPPED, line_breaks: true });
 const comment = createToken({ name: 'Comment', pattern: /\/\/[^\r\n]*/, group: 'comments' });
+/** A comment as other languages write it: one fault, and not one for each of its words. */
+const foreignComment = createToken({ name: 'ForeignComment', pattern: /#[^\r\n]*/, group: 'foreign comments' });
 export const vocabulary: TokenType[] = [
-  space, comment, Any, StatementStart, DeclarationStart, Target, Reducer, ...openingKeywords.values(), From, As, In, To,
+  space, comment, foreignComment, Any, StatementStart, DeclarationStart, Target, Reducer, ...openingKeywords.values(), From, As, In, To,
   Arrow, ...binaryOperators.slice(0, 6), Identifier, Num, Str, LParen, RParen, LBracket, RBracket, LBrace, RBrace, Comma, Colon, Question,
   Equals, Bar, Not, Minus, ...binaryOperators.slice(6),
 ];
@@ -96,6 +98,7 @@ export function lex(text: string, path: string): Lexed {
   for (const error of result.errors) {
     fault('SSM1002', error.offset, error.length, { text: quote(text.slice(error.offset, error.offset + error.length)) });
   }
+  for (const c of result.groups['foreign comments'] ?? []) fault('SSM1002', c.startOffset, 1, { text: quote('#') });
   for (const token of result.tokens) {
     if (token.tokenType === Num && !(properNumber.test(token.image) && Number.isFinite(Number(token.image)))) {
       fault('SSM1007', token.startOffset, token.image.length, { text: quote(token.image) });

@@ -501,13 +501,12 @@ export class Elaborator {
     const path = this.#instancePath(e, name, place);
     if (!this.#bindArguments(e, block, scope, own, place, path)) return { kind: 'broken' };
     this.#seenParameters(block, own, path);
-    const outputs = this.#outputsOf(block.body, own, { file: home, path, stack: [...place.stack, block] }, false);
-    this.#place = place;
-    if (outputs.length !== 1) {
-      this.#diagnostics.error('SSM2027', block.name.span, { name, got: outputs.length });
-      return { kind: 'broken' };
-    }
-    return (outputs[0] as { entity: Entity }).entity;
+    return this.#diagnostics.within({ text: `\`${name}\` is used here`, span: e.span }, () => {
+      const outputs = this.#outputsOf(block.body, own, { file: home, path, stack: [...place.stack, block] }, false);
+      this.#place = place;
+      if (outputs.length !== 1) this.#diagnostics.error('SSM2027', block.name.span, { name, got: outputs.length });
+      return outputs.length === 1 ? (outputs[0] as { entity: Entity }).entity : { kind: 'broken' };
+    });
   }
   #instancePath(e: CallExpr, block: string, place: Place): readonly string[] {
     if (e.as?.text === '_') return place.path;

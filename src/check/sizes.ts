@@ -38,7 +38,8 @@ export function constantValue(e: Expr, scope: Scope, diagnostics: Diagnostics): 
       if (found?.kind === 'axis' && !found.axis.ragged) return found.axis.size;
       if (found?.kind === 'absent') return 1;
       if (found?.kind === 'broken') return undefined;
-      if (found || e.indices) diagnostics.error('SSM2019', e.span, { what: `\`${e.name.text}\`` });
+      if (found?.kind === 'axis' && found.axis.ragged) diagnostics.error('SSM2047', e.span, { name: e.name.text, over: found.axis.ragged.over.name, sizes: found.axis.ragged.sizes.join(', ') });
+      else if (found || e.indices) diagnostics.error('SSM2019', e.span, { what: `\`${e.name.text}\`` });
       else diagnostics.error('SSM2001', e.span, { name: e.name.text, near: nearest(e.name.text, scope.names.keys()) });
       return undefined;
     }

@@ -46,6 +46,7 @@ export const nameMessages = {
   SSM2042: (a: { name: string }) => `\`${a.name}\` is not an axis, but a reduction runs along it`,
   SSM2044: (a: { name: string; own: string; others: string }) => `\`${a.name}\` has ${a.own} where what it meets has ${a.others}: axes pair where their sizes agree; write this equation with indices`,
   SSM2043: (a: { name: string; index: string; over: string }) => `output \`${a.name}\` has as many ${a.index} as its ${a.over} says: an output has one size; reduce over ${a.index}, or map it to a common size, as \`Embed\` does`,
+  SSM2047: (a: { name: string; over: string; sizes: string }) => `\`${a.name}\` has a size for each member of \`${a.over}\` (${a.sizes}): where a number is needed, it has none`,
   SSM2046: (a: { name: string; on: string }) => `\`${a.name}\` is initialised from \`${a.on}\`, which has time or is an input: initialisers read indices, options, parameters and what is made of these`,
   SSM2045: (a: { what: string; name: string }) => `\`${a.what}\` works in initialisers only, but \`${a.name}\` needs it when the model runs: store it in a parameter`,
 } as const;

@@ -63,6 +63,7 @@ export const cases: readonly Case[] = [
   ['SSM2044', `import Linear from "std"\n${model('output y = x + Linear(x, out = 5)')}`, 'x + Linear(x, out = 5)', '`y` has `o` (5) where what it meets has `c` (4)'],
   ['SSM2046', model('input q[c]\n k[c] = 2 * q[c]\n param w[c] = k[c]\n output y[t, c] = x[t, c] * w[c]'), 'k[c]', 'initialised from `q`'],
   ['SSM2045', model('axis e = c\n param w[c, e] = 1\n output y[t, c] = x[t, c] * eigenvalues(c, e: w[c, e])'), 'eigenvalues(c, e: w[c, e])', 'initialisers only'],
+  ['SSM2047', 'import Linear from "std"\nmodel M {\n modalities m = a[1], b[2]\n input x[t, m, f]\n output y = Linear(x, out = 4)\n}', 'c', '`c` has a size for each member of `m` (1, 2)'],
   ['SSM3101', model('a[t, c] = b[t, c]\n b[t, c] = a[t, c]\n output y[t, c] = a[t, c] + x[t, c]'), '', 'depend on each other'],
   ['SSM3102', model('output y[t, c] = y[t-1, c] + x[t, c]'), '', 'mark one of them'],
   ['SSM3103', model('state h[t, c] = x[t, c]\n output y[t, c] = h[t, c]'), '', "doesn't read itself"],

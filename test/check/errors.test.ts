@@ -16,6 +16,21 @@ describe('errors', () => {
     if (at !== '') expect((read(found?.span.file ?? '') ?? std.get(found?.span.file ?? '') ?? '').slice(found?.span.start, found?.span.end)).toContain(at);
     expect(module).toBeUndefined();
   });
+  it('a fault in a library block names the use that led to it, once', () => {
+    const text = 'import Linear from "std"\nmodel M {\n modalities m = a[1], b[2]\n input x[t, m, f]\n output y = Linear(x, out = 4)\n}';
+    const { diagnostics } = compile('spec.ssm', { std, read: () => text }, { specHash: '' });
+    expect(diagnostics.map((d) => d.code)).toEqual(['SSM2047']);
+    expect(diagnostics[0]?.span.file).toBe('std/linear.ssm');
+    const [note] = diagnostics[0]?.notes ?? [];
+    expect(note?.text).toBe('`Linear` is used here');
+    expect(text.slice(note?.span?.start, note?.span?.end)).toBe('Linear(x, out = 4)');
+  });
+  it("a comment in another language's manner is one fault, with its fix", () => {
+    const text = `# states' mixture\n${model(out)}`;
+    const { diagnostics } = compile('spec.ssm', { std, read: () => text }, { specHash: '' });
+    expect(diagnostics.map((d) => d.code)).toEqual(['SSM1002']);
+    expect(diagnostics[0]?.fix?.edits).toEqual([{ span: { file: 'spec.ssm', start: 0, end: 1 }, replacement: '//' }]);
+  });
   it('a warning for what is never read, and for a recurrence that may grow', () => {
     const text = 'import CoupledMamba from "std"\nmodel M {\n modalities m = a, b, d\n axis c = 8\n input x[t, m, c]\n unused[t, m, c] = x[t, m, c]\n output y = CoupledMamba(x, coupling = sum)\n}';
     const { diagnostics, module } = compile('spec.ssm', { std, read: () => text }, { specHash: '' });

@@ -69,6 +69,7 @@ export const mended: Readonly<Record<string, Mended>> = {
   SSM2044: { advice: 'Give both the same width.', right: linear('output y = x + Linear(x, out = 4)') },
   SSM2045: { advice: 'Store it in a parameter, whose initialiser computes it.', right: model('axis e = c\n param rate[c] = re(eigenvalues(c, e: where(c == e, c + 1, 0)))\n output y[t, c] = x[t, c] * rate[c]') },
   SSM2046: { advice: 'Initialise it from numbers, options, indices and other parameters.', right: model('param k[c] = uniform(0, 1)\n param w[c] = 2 * k[c]\n output y[t, c] = x[t, c] * w[c] * k[c]') },
+  SSM2047: { advice: 'Give all members one width first: `Embed` projects each to it.', right: "import Embed, LayerNorm from \"std\"\nmodel M {\n modalities m = a[1], b[2]\n input x[t, m, f]\n output y = LayerNorm(Embed(x, width = 4))\n}" },
   SSM3101: { advice: 'One of them must read the step before.', right: model('state a[t, c] = 0.5 * b[t-1, c] + x[t, c]\n state b[t, c] = a[t, c]\n output y[t, c] = a[t, c]').replace('state b', 'b') },
   SSM3102: { advice: '`state` says that an equation is a recurrence.', right: model('state h[t, c] = h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]') },
   SSM3103: { advice: 'Remove `state`, or read the step before.', right: model('state h[t, c] = 0.9 * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]') },
