@@ -6,6 +6,7 @@
  */
 import { affineOf, freeIndices, mapExpr, substitute, visitExpr, type Builder } from '../ir/builder.js';
 import type { Definition, DefinitionId, DefinitionOf, Expr, ExprOf, Index, Program } from '../ir/program.js';
+import { isMixture } from './mixture.js';
 import { factors, isLoadTime, loadTimeDefinitions, product, type Pass } from './pass.js';
 
 type Equation = DefinitionOf<'equation'>;
@@ -118,7 +119,7 @@ function collapsed(defs: Definition[], s: Equation, program: Program, loaded: Re
   const [read] = reads;
   if (!read || reads.length > 1) return;
   const weights = [...outside.filter((f) => f !== sum), ...inside.filter((f) => f !== read)];
-  if (!sumsToOne(weights, sum.over as Index, program, b)) return;
+  if (!isMixture(weights, sum.over as Index, program, b)) return;
   const h = defs[read.def] as Definition;
   if (h.kind !== 'equation' || h.state) return;
   const step = linear(h.body, s.id, undefined, program, loaded, b);
@@ -139,27 +140,4 @@ function collapsed(defs: Definition[], s: Equation, program: Program, loaded: Re
   const last = b.read(s.id, s.type, s.indices.map((i) => affineOf(i)), step.state.time);
   const changes = mapExpr(b, s.body, (e) => (e === read ? b.read(id, h.type, read.at, read.time) : e));
   defs[s.id] = { ...s, body: b.binary('add', last, changes) };
-}
-/** Constants that sum to 1 over the axis, or a softmax along it. */
-export function sumsToOne(weights: readonly Expr[], over: Index, program: Program, b: Builder): boolean {
-  const constant = weights.reduce((n, w) => n * (w.kind === 'const' ? w.value : 1), 1);
-  const others = weights.filter((w) => w.kind !== 'const');
-  if (others.length === 0) return Math.abs(constant * over.axis.size - 1) < 1e-12;
-  const [w] = others;
-  return others.length === 1 && constant === 1 && w !== undefined && isSoftmax(w, over, program, b);
-}
-/** exp(e) / total with total = Σ exp(e) along the same axis: what softmax is desugared to. */
-function isSoftmax(w: Expr, over: Index, program: Program, b: Builder): boolean {
-  if (w.kind === 'read') {
-    const d = program.definitions[w.def] as Definition;
-    const p = w.at.findIndex((a) => a.terms.length === 1 && a.constant === 0 && a.terms[0]?.index === over);
-    const own = d.indices[p];
-    return d.kind === 'equation' && !d.time && own !== undefined && isSoftmax(d.body, own, program, b);
-  }
-  if (w.kind !== 'binary' || w.op !== 'div' || w.right.kind !== 'read') return false;
-  const total = program.definitions[w.right.def] as Definition;
-  if (total.kind !== 'equation' || total.body.kind !== 'reduce' || total.body.op !== 'sum' || total.body.over === 'time') return false;
-  const bound = total.body.over;
-  const at = new Map(total.indices.map((i, k) => [i, (w.right as ExprOf<'read'>).at[k]]));
-  return substitute(b, total.body.body, (i) => (i === bound ? affineOf(over) : at.get(i))) === w.left;
 }

@@ -6,8 +6,8 @@ import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import { dependencies, type Builder } from '../ir/builder.js';
 import { components } from '../ir/components.js';
 import type { Definition, DefinitionId, Expr, Index, Program, UnaryOp } from '../ir/program.js';
-import { sumsToOne } from './increment.js';
 import { Intervals, type Interval } from './interval.js';
+import { isMixture } from './mixture.js';
 import { factors } from './pass.js';
 
 export interface StabilityReport {
@@ -124,13 +124,17 @@ class Gain {
       default: return Infinity;
     }
   }
-  /** Σ over an axis: a convex mixture keeps the bound, else every member counts. */
+  /** Σ over an axis: a convex mixture keeps the bound, times what stands beside it; else every member counts. */
   #sum(body: Expr, over: Index): number {
     const list = factors(body);
-    const withState = list.filter((f) => this.of(f) > 0);
+    const [state, ...more] = list.filter((f) => this.of(f) > 0);
     const weights = list.filter((f) => this.of(f) === 0);
-    const [state] = withState;
-    if (withState.length === 1 && state && weights.length > 0 && sumsToOne(weights, over, this.#program, this.#b)) return this.of(state);
+    const mixture = (w: readonly Expr[]): boolean => w.length > 0 && isMixture(w, over, this.#program, this.#b);
+    if (state && more.length === 0) {
+      if (mixture(weights)) return this.of(state);
+      const one = weights.find((w) => mixture([w]));
+      if (one) return weights.reduce((g, w) => (w === one ? g : scaled(g, this.#size(w))), this.of(state));
+    }
     return this.of(body) * over.axis.size;
   }
   /** The largest absolute value. */

@@ -29,6 +29,27 @@ model M {
 `;
 
 describe('stability', () => {
+  it('knows mixtures however they are written: normalised by hand, changing with t, beside decays', () => {
+    const bound = (lines: string): number | undefined => report(model(lines)).reports[0]?.bound;
+    const state = (weights: string): string => `  state h[t, m, d] = 0.5 * sum(i: ${weights} * h[t-1, i, d]) + x[t, m, d]`;
+    const by = '  param p[m, i] = 0\n';
+    expect(bound(`${by}  w[m, i] = exp(p[m, i]) / sum(i: exp(p[m, i]))\n${state('w[m, i]')}`)).toBe(0.5);
+    expect(bound(`${by}${state('(p[m, i] ^ 2 / sum(i: p[m, i] ^ 2))')}`)).toBe(0.5);
+    expect(bound(`  s[t, m, i] = sum(d: x[t, m, d] * x[t, i, d])\n  w[t, m, i] = softmax(i: s[t, m, i])\n${state('w[t, m, i]')}`)).toBe(0.5);
+    expect(bound(`${by}  w[m, i] = softmax(i: p[m, i])\n${state('w[m, i] * exp(-softplus(p[m, i]))')}`)).toBe(0.5);
+  });
+  it('and what only looks like one', () => {
+    const bound = (lines: string): number | undefined => report(model(lines)).reports[0]?.bound;
+    const state = (weights: string): string => `  state h[t, m, d] = 0.5 * sum(i: ${weights} * h[t-1, i, d]) + x[t, m, d]`;
+    const by = '  param p[m, i] = 0\n';
+    // Of any sign; along the other axis; its diagonal; divided by a sum that changes with the member.
+    expect(bound(`${by}  w[m, i] = p[m, i] / sum(i: p[m, i])\n${state('w[m, i]')}`)).toBe(Infinity);
+    expect(bound(`${by}  w[m, i] = exp(p[m, i]) / sum(m: exp(p[m, i]))\n${state('w[m, i]')}`)).toBe(Infinity);
+    expect(bound(`${by}  w[m, i] = softmax(i: p[m, i])\n${state('w[i, i]')}`)).toBe(Infinity);
+    expect(bound(`${by}${state('(exp(p[i, i]) / sum(m: exp(p[m, i])))')}`)).toBe(Infinity);
+    // Those of the last step: not looked for.
+    expect(bound(`  s[t, m, i] = sum(d: x[t, m, d] * x[t, i, d])\n  w[t, m, i] = softmax(i: s[t, m, i])\n${state('w[t-1, m, i]')}`)).toBe(Infinity);
+  });
   it('proves mean, softmax and none non-expansive, and warns of sum and full with their bound and the step of overflow', () => {
     for (const coupling of ['mean', 'softmax', 'none']) {
       const { reports, diagnostics } = report(coupled(coupling));
