@@ -19,7 +19,7 @@ import { rowMajor, type Layout, type StateStorage } from '../layout.js';
 import { CHUNK, UNROLL } from '../limits.js';
 import { affinePlace, Envs, placeKey, placeOf, type Env } from '../places.js';
 import { threadShape } from '../storage.js';
-import type { Part } from '../stage-kernel.js';
+import type { Part } from '../stage/storages.js';
 import { Writer } from '../writer.js';
 import { Access, BATCH, GROUP, isNow, THREAD } from './access.js';
 import type { Threads } from './machine.js';
