@@ -1,5 +1,6 @@
 /** What a command is: its options, its help, and its work. */
 import { parseArgs } from 'node:util';
+import type { Narrow } from '../ir/kernel.js';
 import type { Io } from './io.js';
 import { UsageError } from './io.js';
 
@@ -85,5 +86,10 @@ export const weights: Option = { type: 'string', value: 'FILE', help: 'safetenso
 export const help: Option = { type: 'boolean', short: 'h', help: 'this text' };
 export const model: Option = { type: 'string', value: 'NAME', help: 'which model, where the file has several' };
 export const strategy: Option = { type: 'string', value: 'NAME', help: 'auto (default), serial, chunked, convolution or step', choices: ['auto', 'serial', 'chunked', 'convolution', 'step'] };
-export const storage: Option = { type: 'string', value: 'TYPE', help: 'what kernels for WebGPU and CUDA store activations and constants as: f32 (default) or f16', choices: ['f32', 'f16'] };
+export const storage: Option = { type: 'string', value: 'TYPE', help: 'what kernels for WebGPU and CUDA store activations and constants as: f32 (default), f16 or bf16', choices: ['f32', 'f16', 'bf16'] };
+/** What takes two bytes, where it is asked for. */
+export function storedOf(args: Arguments): Narrow | undefined {
+  const type = args.text('storage');
+  return type === 'f16' || type === 'bf16' ? type : undefined;
+}
 export const deny: Option = { type: 'string', value: 'unstable', help: 'make a recurrence that may grow an error', choices: ['unstable'] };

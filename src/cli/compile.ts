@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileBase, generateModule } from '../bindings/generate.js';
 import { build, type Built } from './build.js';
 import { jsonDiagnostic } from '../diagnostics/render.js';
-import { deny, help, json, model, storage, strategy, weights, type Arguments, type Command } from './command.js';
+import { deny, help, json, model, storage, storedOf, strategy, weights, type Arguments, type Command } from './command.js';
 import { UsageError, type Io, type Opened } from './io.js';
 import { checkArchitectures, compileImages, DEFAULT_ARCH, hasNvcc, type Image } from './nvcc.js';
 import { watching } from './watch.js';
@@ -32,7 +32,8 @@ export const compileCommand: Command = {
 
 function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): number {
   const targets = args.texts('target');
-  if (args.text('storage') === 'f16' && targets.length > 0 && !targets.includes('wgsl') && !targets.includes('cuda')) throw new UsageError('--storage f16 is for --target wgsl or cuda');
+  const stored = storedOf(args);
+  if (stored && targets.length > 0 && !targets.includes('wgsl') && !targets.includes('cuda')) throw new UsageError(`--storage ${stored} is for --target wgsl or cuda`);
   const webgpu = targets.length === 0 ? 'where-it-fits' : targets.includes('wgsl');
   const cuda = targets.includes('cuda');
   const architectures = args.texts('arch');

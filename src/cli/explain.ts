@@ -7,7 +7,7 @@ import { printKernel } from '../ir/print-kernel.js';
 import { printProgram } from '../ir/print-program.js';
 import { printStages } from '../ir/print-stages.js';
 import { build } from './build.js';
-import { help, json, model, storage, strategy, weights, type Command } from './command.js';
+import { help, json, model, storage, storedOf, strategy, weights, type Command } from './command.js';
 import { writePage } from './explain-page.js';
 import { explanationText, gpuText } from './explain-text.js';
 import { UsageError } from './io.js';
@@ -34,7 +34,8 @@ export const explainCommand: Command = {
     const figures = { batch: args.count('batch', 1), length: args.count('length', 1024) };
     const target = args.text('target');
     const onGpu = target === 'wgsl';
-    if (args.text('storage') === 'f16' && target !== 'wgsl' && target !== 'cuda') throw new UsageError('--storage f16 is for --target wgsl or cuda');
+    const stored = storedOf(args);
+    if (stored && target !== 'wgsl' && target !== 'cuda') throw new UsageError(`--storage ${stored} is for --target wgsl or cuda`);
     const html = args.text('html');
     if (html !== undefined && target === 'cuda') throw new UsageError('--html shows WebAssembly or WebGPU: leave out --target cuda');
     if (args.flag('run') && (html === undefined || onGpu)) throw new UsageError(html === undefined ? '--run is for --html FILE' : '--run measures WebAssembly: leave out --target wgsl');

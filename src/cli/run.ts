@@ -5,7 +5,7 @@ import { interpret } from '../interpreter/interpret.js';
 import { writeSafetensors, type WritableTensor } from '../runtime/index.js';
 import { build } from './build.js';
 import { loadBuilt } from './gpu.js';
-import { help, json, model, storage, strategy, type Command } from './command.js';
+import { help, json, model, storage, storedOf, strategy, type Command } from './command.js';
 import { InputFault, UsageError } from './io.js';
 import { Progress } from './progress.js';
 import { inputDoubles, openTensors, runModel, weightDoubles } from './tensors.js';
@@ -28,7 +28,8 @@ export const runCommand: Command = {
     for (const need of ['input', 'output'] as const) if (args.text(need) === undefined) throw new UsageError(`--${need} is missing`);
     const device = args.text('device') ?? 'auto';
     if (args.texts('trace').length > 0 && device !== 'interpreter') throw new UsageError('--trace needs --device interpreter');
-    if (args.text('storage') === 'f16' && device !== 'webgpu' && device !== 'auto') throw new UsageError('--storage f16 is for --device webgpu');
+    const stored = storedOf(args);
+    if (stored && !['auto', 'cuda', 'webgpu'].includes(device)) throw new UsageError(`--storage ${stored} is for --device webgpu or cuda`);
     const built = build(args, io, { relaxed: args.flag('relaxed'), quiet: true, webgpu: device === 'webgpu' ? true : device === 'auto' && 'where-it-fits', cuda: device === 'cuda' || device === 'auto' });
     if (!built) return 1;
     const { manifest } = built.module;

@@ -1,10 +1,11 @@
 /** `ssmc verify`: every device against the float64 interpreter. */
 import { interpret } from '../interpreter/interpret.js';
+import { narrowTypes } from '../runtime/gpu/halves.js';
 import { SsmcError } from '../runtime/index.js';
 import { build } from './build.js';
 import { loadBuilt } from './gpu.js';
-import { halfLimit, roundStored } from './halves.js';
-import { help, json, model, storage, strategy, type Command } from './command.js';
+import { narrowLimit, roundStored } from './halves.js';
+import { help, json, model, storage, storedOf, strategy, type Command } from './command.js';
 import { Progress } from './progress.js';
 import { randomInputs, randomWeights } from './random-tensors.js';
 import { normwise, openTensors, runModel, weightDoubles, type Doubles } from './tensors.js';
@@ -18,7 +19,7 @@ const absent: ReadonlySet<string> = new Set(['SSM5207', 'SSM5510', 'SSM5511', 'S
 
 export const verifyCommand: Command = {
   name: 'verify', usage: 'verify SPEC [--weights W]',
-  help: `Runs a spec on random inputs on every device, and holds the answers against the float64 interpreter: at most ${TOLERANCE} normwise; with --storage f16 at most twice the error of a plain loop that stores in float16.`,
+  help: `Runs a spec on random inputs on every device, and holds the answers against the float64 interpreter: at most ${TOLERANCE} normwise; with --storage f16 or bf16 at most twice the error of a plain loop that stores so.`,
   options: {
     weights: { type: 'string', value: 'FILE', help: 'parameters (default: initialised at random)' },
     steps: { type: 'string', value: 'N', help: 'length of the sequences (default 50)' },
@@ -39,11 +40,12 @@ export const verifyCommand: Command = {
     const inputs = randomInputs(built.module.manifest.inputs, built.program, batch, steps, seed);
     const progress = new Progress(io);
     const reference = interpret(built.program, weights, inputs, { progress: (part) => progress.step('interpreting', part) }).outputs;
-    const stored = args.text('storage') === 'f16' ? interpret(built.program, weights, inputs, { stored: roundStored(built.program), progress: (part) => progress.step('interpreting, stored as float16', part) }).outputs : undefined;
+    const type = storedOf(args);
+    const stored = type && interpret(built.program, weights, inputs, { stored: roundStored(built.program, type), progress: (part) => progress.step(`interpreting, stored as ${narrowTypes[type].name}`, part) }).outputs;
     progress.done();
     const limitOf = (device: string, output: string): number => {
-      const loop = device === 'webgpu' ? stored?.get(output) : undefined;
-      return loop ? Math.max(TOLERANCE, halfLimit(normwise(loop.data, reference.get(output)?.data ?? []))) : TOLERANCE;
+      const loop = device === 'wasm' ? undefined : stored?.get(output);
+      return loop && type ? Math.max(TOLERANCE, narrowLimit(normwise(loop.data, reference.get(output)?.data ?? []), type)) : TOLERANCE;
     };
     const rows: { device: string; output: string; error: number; limit: number }[] = [];
     const skipped: { device: string; why: string }[] = [];
@@ -61,7 +63,7 @@ export const verifyCommand: Command = {
     }
     const failed = rows.some((r) => !(r.error <= r.limit));
     if (args.flag('json')) io.out(`${JSON.stringify({ tolerance: TOLERANCE, steps, batch, results: rows, skipped })}\n`);
-    else for (const r of rows) io.out(`${r.device}  ${r.output}  ${r.error.toExponential(2)}${stored && r.device === 'webgpu' ? `  (at most ${r.limit.toExponential(2)})` : ''}${r.error <= r.limit ? '' : `  over ${Number(r.limit.toPrecision(3))}`}\n`);
+    else for (const r of rows) io.out(`${r.device}  ${r.output}  ${r.error.toExponential(2)}${stored && r.device !== 'wasm' ? `  (at most ${r.limit.toExponential(2)})` : ''}${r.error <= r.limit ? '' : `  over ${Number(r.limit.toPrecision(3))}`}\n`);
     if (!args.flag('json')) for (const { device, why } of skipped) io.err(`${device} is not verified: ${why}\n`);
     return failed ? 1 : 0;
   },

@@ -4,7 +4,8 @@ import type { Kernel } from '../ir/kernel.js';
 import { printKernel } from '../ir/print-kernel.js';
 import type { Stage } from '../ir/stages.js';
 import type { StabilityReport } from '../passes/stability.js';
-import type { BufferSpec, Manifest } from '../runtime/manifest.js';
+import { widthOf } from '../runtime/gpu/arrangement.js';
+import type { Manifest } from '../runtime/manifest.js';
 import { explain } from './explain.js';
 import { explainGpu, type GpuExplanation } from './gpu.js';
 import type { RecurrenceReport } from './recurrences.js';
@@ -107,7 +108,6 @@ function gpuStages(module: WebgpuModule, { kernels }: GpuExplanation): ReportSta
     };
   });
 }
-const widthOf = (b: BufferSpec): number => ('element' in b && b.element === 'f16' ? 2 : 4);
 /** Activations live from the stage that writes them first to the one that reads them last. */
 function memoryOf(manifest: Manifest, stages: readonly ReportStage[], batch: number, steps: number): MemoryStep[] {
   const bytes = (kinds: readonly string[]): number => manifest.buffers.reduce((n, b) => (kinds.includes(b.kind) ? n + widthOf(b) * ('size' in b ? b.size : b.row * batch) : n), 0);

@@ -97,9 +97,12 @@ export type Stmt =
   | { readonly kind: 'comment'; readonly text: string };
 
 /** What run-time values are stored as; registers are float32. */
-export type Stored = 'f32' | 'f16';
+export type Stored = 'f32' | 'f16' | 'bf16';
+/** Of two bytes: float32 is rounded to it when it is stored. */
+export type Narrow = Exclude<Stored, 'f32'>;
+export const isNarrow = (element: BufferParameter['element']): element is Narrow => element === 'f16' || element === 'bf16';
 /** What a machine can store beside float32; `together`: elements that one thread must write at once, since they share a word. */
-export type StorageTypes = Readonly<Partial<Record<Exclude<Stored, 'f32'>, { readonly together: 1 | 2 }>>>;
+export type StorageTypes = Readonly<Partial<Record<Narrow, { readonly together: 1 | 2 }>>>;
 export interface BufferParameter {
   readonly kind: 'buffer';
   readonly name: string;

@@ -20,7 +20,7 @@ export interface SsmcOptions {
   readonly relaxed?: boolean;
   readonly strategy?: 'auto' | Strategy;
   /** What kernels for WebGPU store activations and constants as; float32 by default. */
-  readonly storage?: 'f32' | 'f16';
+  readonly storage?: 'f32' | 'f16' | 'bf16';
   /** `unstable`: a recurrence that may grow without bound is an error. */
   readonly deny?: 'unstable';
   /**

@@ -7,21 +7,23 @@
  */
 
 export type BufferId = number;
+/** What takes two bytes. */
+export type Narrow = 'f16' | 'bf16';
 
 /** Element counts, not bytes. Buffers of `float64` exist at load time only. Elements are float32, or of another type where one is named: then rows are of whole words. */
 export type BufferSpec =
   /** Fixed size: packed weights and load-time values, computed at load; or what a kernel uses while it runs. f32. */
-  | { readonly kind: 'constant'; readonly name: string; readonly size: number; readonly element?: 'f16' }
+  | { readonly kind: 'constant'; readonly name: string; readonly size: number; readonly element?: Narrow }
   /** Load-time scratch, f64. */
   | { readonly kind: 'load'; readonly name: string; readonly size: number }
   /** [batch · tile, row] f32. Buffers with the same slot share memory, their lives don't overlap. */
-  | { readonly kind: 'rows'; readonly name: string; readonly row: number; readonly slot: number; readonly element?: 'f16' }
+  | { readonly kind: 'rows'; readonly name: string; readonly row: number; readonly slot: number; readonly element?: Narrow }
   /** [batch · ceil(tile / steps), row] f32: one row per chunk of steps, alive for one call. */
   | { readonly kind: 'chunks'; readonly name: string; readonly row: number; readonly steps: number }
   /** [batch, row] f32, alive for one call. */
   | { readonly kind: 'batch'; readonly name: string; readonly row: number }
   /** [batch, row] f32, kept from one tile or push to the next: states, histories, running reductions. What `stream.save` saves. */
-  | { readonly kind: 'carry'; readonly name: string; readonly row: number; readonly element?: 'f16' };
+  | { readonly kind: 'carry'; readonly name: string; readonly row: number; readonly element?: Narrow };
 
 /**
  * An i32 argument of a kernel. A buffer's byte address; `B` batch, `T` steps in this tile, `R` = B·T; `lengths`: address of B i32,

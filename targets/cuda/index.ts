@@ -15,7 +15,7 @@ import { ENTRY, printEntry } from './print.js';
 
 export const cuda = {
   name: 'cuda',
-  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: limits.sharedBytes / 2, toFill: 65536, exchange: 32, wide: true, copies: true, unroll: 64 }, storage: { f16: { together: 1 } } } satisfies Capabilities,
+  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: limits.sharedBytes / 2, toFill: 65536, exchange: 32, wide: true, copies: true, unroll: 64 }, storage: { f16: { together: 1 }, bf16: { together: 1 } } } satisfies Capabilities,
   emit,
 } as const;
 

@@ -15,15 +15,23 @@ __device__ __forceinline__ float ssm_min(float a, float b) {
   asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
   return y;
 }
-// float16 by its bits: to float32, and from it to the nearest, ties to even, past the range to infinity.
-__device__ __forceinline__ float ssm_float(unsigned short bits) {
+// float16 and bfloat16 by their bits: to float32, and from it to the nearest, ties to even, past the range to infinity.
+__device__ __forceinline__ float ssm_from_f16(unsigned short bits) {
   float y;
   asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(bits));
   return y;
 }
-__device__ __forceinline__ unsigned short ssm_half(float x) {
+__device__ __forceinline__ unsigned short ssm_to_f16(float x) {
   unsigned short bits;
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+}
+__device__ __forceinline__ float ssm_from_bf16(unsigned short bits) {
+  return __uint_as_float((unsigned)bits << 16);
+}
+__device__ __forceinline__ unsigned short ssm_to_bf16(float x) {
+  unsigned short bits;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
   return bits;
 }
 // Elements of memory to the block's, while the thread goes on: one, or four at an address that they divide.

@@ -1,5 +1,5 @@
 /** One kernel as a CUDA C++ function. Registers are floats of the thread, masks bool, integers int; a buffer is a pointer of its own. */
-import type { Cond, Int, Kernel, LocalMemory, Stmt, Value } from '../../src/ir/kernel.js';
+import { isNarrow, type Cond, type Int, type Kernel, type LocalMemory, type Narrow, type Stmt, type Value } from '../../src/ir/kernel.js';
 import { visitStmts } from '../../src/ir/map-kernel.js';
 import { condText, intText, symbols, type Spelling } from '../texts.js';
 import { isFunction, type CudaFunction } from './functions.js';
@@ -34,8 +34,8 @@ class Entry {
   readonly #names = new Map<string, string>();
   readonly #memories: ReadonlyMap<string, LocalMemory>;
   readonly #lanes: number;
-  /** Buffers that hold float16: their bits are what the source sees. */
-  readonly #halves: ReadonlySet<string>;
+  /** Buffers of two bytes an element: the source sees their bits. */
+  readonly #narrow: ReadonlyMap<string, Narrow>;
   /** Registers that hold masks. */
   readonly #masks = new Set<string>();
 
@@ -43,7 +43,7 @@ class Entry {
     this.#kernel = kernel;
     this.#lanes = kernel.grid?.lanes ?? 1;
     this.#memories = new Map((kernel.memories ?? []).map((m) => [m.name, m]));
-    this.#halves = new Set(kernel.parameters.flatMap((p) => (p.kind === 'buffer' && p.element === 'f16' ? [p.name] : [])));
+    this.#narrow = new Map(kernel.parameters.flatMap((p) => (p.kind === 'buffer' && isNarrow(p.element) ? [[p.name, p.element] as const] : [])));
     const taken = new Set<string>(['gid', 'bid', 'lid', 'lane']);
     visitStmts(kernel.body, (s) => { if ('name' in s) taken.add(local(s.name)); });
     const own = (name: string, wanted: string): void => {
@@ -64,7 +64,7 @@ class Entry {
     const parameters = k.parameters.map((p) => {
       const name = this.#names.get(p.name);
       if (p.kind === 'scalar') return `int ${name}`;
-      return `${p.access === 'read' ? 'const ' : ''}${p.element === 'i32' ? 'int' : p.element === 'f16' ? 'unsigned short' : 'float'}* __restrict__ ${name}`;
+      return `${p.access === 'read' ? 'const ' : ''}${p.element === 'i32' ? 'int' : isNarrow(p.element) ? 'unsigned short' : 'float'}* __restrict__ ${name}`;
     });
     const uses = (name: string): boolean => body.some((line) => new RegExp(`\\b${name}\\b`).test(line));
     const text = [
@@ -120,7 +120,8 @@ class Entry {
   }
   #store(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
     if (s.second) throw new Error(`${this.#kernel.name}: elements of ${s.buffer} are written one at a time`);
-    const value = this.#halves.has(s.buffer) ? `ssm_half(${bare(this.#value(s.value))})` : bare(this.#value(s.value));
+    const narrow = this.#narrow.get(s.buffer);
+    const value = narrow ? `ssm_to_${narrow}(${bare(this.#value(s.value))})` : bare(this.#value(s.value));
     const lane = this.#laneName;
     if (this.#lanes === 1 || this.#memories.has(s.buffer)) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
     if (s.lanes === 'one') return [`${pad}if (${lane} == 0) ${this.#element(s.buffer, s.at)} = ${value};`];
@@ -147,8 +148,8 @@ class Entry {
       case 'number': return float(v.value);
       case 'reg': return local(v.name);
       case 'load': {
-        if (this.#halves.has(v.buffer)) return `ssm_float(${this.#load(v)})`;
-        return this.#load(v);
+        const narrow = this.#narrow.get(v.buffer);
+        return narrow ? `ssm_from_${narrow}(${this.#load(v)})` : this.#load(v);
       }
       case 'unary': return this.#unary(v);
       case 'binary': return this.#binary(v);

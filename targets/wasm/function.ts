@@ -4,7 +4,7 @@
  * An address is split by the loops that know its parts: what a loop leaves alone is added up before it, constants go into the
  * instruction, so that the innermost loop adds once per pointer.
  */
-import type { Cond, Int, Kernel, KernelUnary, Stmt, Value } from '../../src/ir/kernel.js';
+import { isNarrow, type Cond, type Int, type Kernel, type KernelUnary, type Stmt, type Value } from '../../src/ir/kernel.js';
 import { polynomial, termKey, type Opaque, type Polynomial, type Term } from './address.js';
 import { Assembler, type Code } from './assembler.js';
 import type { FunctionBody } from './encoder.js';
@@ -65,7 +65,7 @@ class KernelFunction {
     kernel.parameters.forEach((p, k) => {
       if (p.kind === 'scalar') this.#ints.set(p.name, { local: k, depth: 0 });
       else {
-        if (p.element === 'f16') throw new Error('wasm stores no float16');
+        if (isNarrow(p.element)) throw new Error(`wasm stores no ${p.element}`);
         this.#buffers.set(p.name, k);
         this.#elements.set(p.name, p.element);
       }

@@ -12,7 +12,7 @@ import { groupReduction, subgroupReduction } from './reductions.js';
 export const wgsl = {
   name: 'wgsl',
   // All of a group's memory is set to zero before it runs: by SwiftShader with a store for each element, in code that takes it 0.5 ms to compile.
-  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: 4096, toFill: 4096, exchange: 1, wide: false, copies: false, unroll: 64 }, storage: { f16: { together: 2 } } } satisfies Capabilities,
+  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: 4096, toFill: 4096, exchange: 1, wide: false, copies: false, unroll: 64 }, storage: { f16: { together: 2 }, bf16: { together: 2 } } } satisfies Capabilities,
   emit,
 } as const;
 
@@ -68,7 +68,7 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
     ...[...texts].map(([t, name]) => t.replaceAll(ENTRY, name)),
   ].join('\n\n')}\n`;
   // Features, and what they are called where a module enables them.
-  const may = [...(halves.size > 0 ? [['shader-f16', 'f16'] as const] : []), ...(reductions.size > 0 ? [['subgroups', 'subgroups'] as const] : [])];
+  const may = [...([...halves.values()].some((h) => h.kind !== 'next' && h.element === 'f16') ? [['shader-f16', 'f16'] as const] : []), ...(reductions.size > 0 ? [['subgroups', 'subgroups'] as const] : [])];
   const sets = may.length === 2 ? [may, ...may.map((m) => [m])] : may.length === 1 ? [may] : [];
   const variants = sets.map((set) => ({ features: set.map(([feature]) => feature), text: write(set.map(([, name]) => name)) }));
   return { text: write([]), variants, entries, arenas: kinds, arenaOf: of };

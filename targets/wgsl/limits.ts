@@ -1,5 +1,5 @@
 /** WebGPU's default limits, which every adapter grants, and whether a model keeps within them. */
-import type { Kernel } from '../../src/ir/kernel.js';
+import { isNarrow, type Kernel } from '../../src/ir/kernel.js';
 import type { BufferSpec } from '../../src/runtime/manifest.js';
 import type { WgslModule } from './index.js';
 
@@ -31,4 +31,4 @@ export function overLimit(kernels: readonly Kernel[], buffers: readonly BufferSp
 }
 
 /** What threads that take a point together use of the group's memory, each: reductions, by subgroups with a mark, and halves that are shown to a neighbour. */
-const laneBytes = (k: Kernel): number => 8 + (k.parameters.some((p) => p.kind === 'buffer' && p.element === 'f16' && p.access !== 'read') ? 4 : 0);
+const laneBytes = (k: Kernel): number => 8 + (k.parameters.some((p) => p.kind === 'buffer' && isNarrow(p.element) && p.access !== 'read') ? 4 : 0);

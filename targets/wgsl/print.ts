@@ -1,5 +1,5 @@
 /** One kernel as a WGSL entry point. Registers are f32 of the invocation, masks are bool, integers i32. */
-import type { Cond, Int, Kernel, Stmt, Value } from '../../src/ir/kernel.js';
+import { isNarrow, type Cond, type Int, type Kernel, type Narrow, type Stmt, type Value } from '../../src/ir/kernel.js';
 import { isEven } from '../../src/ir/parity.js';
 import { FOLD } from '../../src/runtime/webgpu/gpu.js';
 import { condText, intText, symbols, type Spelling } from '../texts.js';
@@ -40,8 +40,8 @@ class Entry {
   readonly #functions = new Set<WgslFunction>();
   readonly #reductions = new Set<string>();
   readonly #halves = new Map<string, HalfHelper>();
-  /** Buffers of float16. */
-  readonly #packed = new Set<string>();
+  /** Buffers whose elements share words. */
+  readonly #packed = new Map<string, Narrow>();
   readonly #even: (e: Int) => boolean;
   readonly #arenas = new Map<number, 'read' | 'read_write'>();
   readonly #arenaOf: (buffer: string) => number;
@@ -64,7 +64,7 @@ class Entry {
       return made;
     };
     for (const p of kernel.parameters) if (p.kind === 'buffer' && p.element !== 'i32') {
-      if (p.element === 'f16') this.#packed.add(p.name);
+      if (isNarrow(p.element)) this.#packed.set(p.name, p.element);
       this.#fields.set(p.name, own(p.name));
       const arena = arenaOf(p.name);
       if (p.access !== 'read' || !this.#arenas.has(arena)) this.#arenas.set(arena, p.access === 'read' ? 'read' : 'read_write');
@@ -129,8 +129,9 @@ class Entry {
   #storeHalves(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
     if (!this.#even(s.at)) throw new Error(`${this.#kernel.name}: a pair of ${s.buffer} may begin in the middle of a word`);
     const { binding, place } = this.#place(s.buffer, s.at);
-    const store = storeName(binding);
-    this.#halves.set(store, { kind: 'store', binding, access: 'read_write' });
+    const element = this.#packed.get(s.buffer) as Narrow;
+    const store = storeName(binding, element);
+    this.#halves.set(store, { kind: 'store', element, binding, access: 'read_write' });
     if (s.second) {
       const write = `${store}(${place}, ${this.#value(s.value)}, ${this.#value(s.second)});`;
       return [this.#lanes === 1 ? `${pad}${write}` : `${pad}if (lid == 0) { ${write} }`];
@@ -160,9 +161,10 @@ class Entry {
       return `${group ? `${ENTRY}_` : ''}${memory}[${index}]`;
     }
     const { binding, access, place } = this.#place(buffer, at, more);
-    if (!this.#packed.has(buffer)) return `${dataName(binding, access)}[${place}]`;
-    const load = loadName(binding, access);
-    this.#halves.set(load, { kind: 'load', binding, access });
+    const element = this.#packed.get(buffer);
+    if (!element) return `${dataName(binding, access)}[${place}]`;
+    const load = loadName(binding, access, element);
+    this.#halves.set(load, { kind: 'load', element, binding, access });
     return `${load}(${place})`;
   }
   #int(e: Int): string {

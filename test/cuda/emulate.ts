@@ -6,8 +6,8 @@ import { compileModule, computeConstants, openWeights } from '../../src/runtime/
 import { constantsRange, loadLayout } from '../../src/runtime/layout.js';
 import { move } from '../../src/runtime/copies.js';
 import type { BufferSpec, GpuPlan, Launch, Manifest, TensorSpec } from '../../src/runtime/manifest.js';
-import { grownOf, launchedFor, widthOf } from '../../src/runtime/gpu/arrangement.js';
-import { halves } from '../../src/runtime/gpu/halves.js';
+import { grownOf, launchedFor, narrowOf, widthOf } from '../../src/runtime/gpu/arrangement.js';
+import { narrowed } from '../../src/runtime/gpu/halves.js';
 import { sizeOf } from '../../src/runtime/tensors.js';
 import { runner } from './library.js';
 
@@ -94,7 +94,7 @@ class Emulation {
   }
   /** As the buffer holds it. */
   #stored(id: number, floats: Float32Array<ArrayBuffer>): Uint8Array {
-    return new Uint8Array(widthOf(this.#manifest.buffers[id]) === 2 ? halves(floats).buffer : floats.buffer);
+    return new Uint8Array(narrowed(floats, narrowOf(this.#manifest.buffers[id])).buffer);
   }
   #write(id: number, bytes: Uint8Array): void {
     this.#script.push({ write: id, bytes: bytes.slice() });

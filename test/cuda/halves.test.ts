@@ -1,8 +1,8 @@
-/** float16 storage in the CUDA source, on the CPU, against plain loops that store in float16: as test/webgpu/halves-numbers.test.ts does for WebGPU. */
+/** float16 and bfloat16 storage in the CUDA source, on the CPU, against plain loops that store so: as test/webgpu/halves-numbers.test.ts does for WebGPU. */
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { halfLimit, roundHalves, roundStored } from '../../src/cli/halves.js';
+import { narrowLimit, roundNarrow, roundStored } from '../../src/cli/halves.js';
 import { initialise } from '../../src/interpreter/initialise.js';
 import { interpret } from '../../src/interpreter/interpret.js';
 import { compileText, errors, problem, randomInputs, TOLERANCE, type Problem } from '../random/agree.js';
@@ -15,9 +15,9 @@ const root = join(import.meta.dirname, '../..');
 const seed = Number(process.env['SEED'] ?? 0);
 const count = Math.min(30, Number(process.env['COUNT'] ?? 30));
 const text = readFileSync(join(root, 'examples/mex/mex.ssm'), 'utf8');
-const halves = { cuda: true, storage: 'f16' } as const;
 
-describe.skipIf(missing !== undefined)(`stored as float16, on the CPU${missing === undefined ? '' : ` (skipped: there is no ${missing})`}`, () => {
+describe.skipIf(missing !== undefined).each(['f16', 'bf16'] as const)(`stored as %s, on the CPU${missing === undefined ? '' : ` (skipped: there is no ${missing})`}`, (storage) => {
+  const halves = { cuda: true, storage };
   const mex = compileText(text, 'auto', halves);
   let all: { readonly seed: number; readonly problem: Problem }[] = [];
   let library = '';
@@ -28,15 +28,15 @@ describe.skipIf(missing !== undefined)(`stored as float16, on the CPU${missing =
   afterAll(() => {
     if (library !== '') rmSync(dirname(library), { recursive: true, force: true });
   });
-  it('examples/mex errs by at most twice what a plain loop does, and does store float16', async () => {
+  it('examples/mex errs by at most twice what a plain loop does, and does store so', async () => {
     const { module, program } = mex;
     if (!module?.cuda || !program) throw new Error('no kernels for CUDA');
     const weights = new Map([...initialise(program, 0)].map(([n, t]) => [n, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));
     const inputs = randomInputs(program, 1, 20, 1);
     const exact = interpret(program, weights, inputs).outputs;
-    const loop = errors(exact, interpret(program, weights, inputs, { stored: roundStored(program) }).outputs as never);
+    const loop = errors(exact, interpret(program, weights, inputs, { stored: roundStored(program, storage) }).outputs as never);
     errors(exact, await emulate(library, 'mex_', module.cuda, { weights, inputs, tile: 8 })).forEach(({ error }, k) => {
-      expect(error).toBeLessThanOrEqual(halfLimit(loop[k]?.error ?? 0));
+      expect(error).toBeLessThanOrEqual(narrowLimit(loop[k]?.error ?? 0, storage));
       expect(error).toBeGreaterThan(TOLERANCE);
     });
   }, 300_000);
@@ -49,10 +49,10 @@ describe.skipIf(missing !== undefined)(`stored as float16, on the CPU${missing =
       // Of a decay that is kept in two numbers the loop would take the second from the first as it was rounded, the kernels from the first as it is.
       if (made.graph.program.definitions.some((d) => d.name.includes('#low'))) continue;
       held++;
-      const stored = new Set(made.schedule.storage.filter((c) => c.element === 'f16').map((c) => c.name));
+      const stored = new Set(made.schedule.storage.filter((c) => c.element === storage).map((c) => c.name));
       const constants = new Set(made.schedule.layout.packed.map((p) => p.def));
       const loop = errors(reference, interpret(made.graph.program, weights, inputs, {
-        ...(lengths ? { lengths } : {}), stored: (d, data) => { if (stored.has(d.name) || constants.has(d.id)) roundHalves(data); },
+        ...(lengths ? { lengths } : {}), stored: (d, data) => { if (stored.has(d.name) || constants.has(d.id)) roundNarrow(data, storage); },
       }).outputs as never);
       errors(reference, await emulate(library, `s${s}_`, made, { weights, inputs, lengths })).forEach(({ output, error }, k) => {
         if (!(error <= 2 * (loop[k]?.error ?? 0) + TOLERANCE)) found.push(`seed ${s}: ${output} differs by ${error}, the loop by ${loop[k]?.error}`);
@@ -62,8 +62,8 @@ describe.skipIf(missing !== undefined)(`stored as float16, on the CPU${missing =
     expect(held).toBeGreaterThan(count / 2);
   }, 600_000);
 });
-describe.skipIf(version === undefined)(`stored as float16, by nvcc${version === undefined ? ' (skipped: it is not on the path)' : ''}`, () => {
-  it('examples/mex is taken for sm_80 without a warning', async () => {
-    expect((await usage(compileText(text, 'auto', halves).module?.cuda?.source ?? '', 'sm_80')).size).toBeGreaterThan(10);
+describe.skipIf(version === undefined)(`stored in two bytes, by nvcc${version === undefined ? ' (skipped: it is not on the path)' : ''}`, () => {
+  it.each(['f16', 'bf16'] as const)('examples/mex as %s is taken for sm_80 without a warning', async (storage) => {
+    expect((await usage(compileText(text, 'auto', { cuda: true, storage }).module?.cuda?.source ?? '', 'sm_80')).size).toBeGreaterThan(10);
   }, 300_000);
 });

@@ -1,4 +1,4 @@
-/** Random programs through all of it: the runtime, the addon, a driver, the kernels' CPU builds; against the interpreter, and stored as float16 against the launches alone. */
+/** Random programs through all of it: the runtime, the addon, a driver, the kernels' CPU builds; against the interpreter, and stored as float16 or bfloat16 against the launches alone. */
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -22,13 +22,14 @@ interface Case {
 describe.skipIf(missing !== undefined)(`random programs, seeds ${seed} to ${seed + count - 1}, on the addon${missing === undefined ? '' : ` (skipped: there is no ${missing})`}`, () => {
   let t: Tools;
   let library = '';
-  const all = { f32: [] as Case[], f16: [] as Case[] };
+  const all = { f32: [] as Case[], narrow: [] as Case[] };
   beforeAll(async () => {
     t = await tools();
-    for (const storage of ['f32', 'f16'] as const) {
-      for (let s = seed; s < seed + count; s++) all[storage].push({ seed: s, prefix: `${storage}_${s}_`, problem: problem(compileText(randomSpec(s).text, 'auto', { cuda: true, ...(storage === 'f16' ? { storage } : {}) }), s) });
+    for (const kind of ['f32', 'narrow'] as const) for (let s = seed; s < seed + count; s++) {
+      const storage = kind === 'f32' ? kind : s % 2 === 0 ? 'f16' : 'bf16';
+      all[kind].push({ seed: s, prefix: `${storage}_${s}_`, problem: problem(compileText(randomSpec(s).text, 'auto', { cuda: true, storage }), s) });
     }
-    library = await buildLibrary([...all.f32, ...all.f16].map(({ prefix, problem: { module } }) => ({ prefix, source: module.cuda?.source ?? '' })));
+    library = await buildLibrary([...all.f32, ...all.narrow].map(({ prefix, problem: { module } }) => ({ prefix, source: module.cuda?.source ?? '' })));
   }, 600_000);
   afterAll(() => {
     if (library !== '') rmSync(dirname(library), { recursive: true, force: true });
@@ -57,7 +58,7 @@ describe.skipIf(missing !== undefined)(`random programs, seeds ${seed} to ${seed
     await ended(t);
   };
   it('agree with the interpreter', () => each(all.f32, ({ problem: { reference } }, out) => errors(reference, out).filter(({ error }) => !(error <= TOLERANCE)).map(({ output, error }) => `${output} differs by ${error}`)), 300_000);
-  it('stored as float16, have the bits of the launches alone', () => each(all.f16, async ({ prefix, problem: { module, weights, inputs, lengths } }, out) => {
+  it('stored as float16 and bfloat16, have the bits of the launches alone', () => each(all.narrow, async ({ prefix, problem: { module, weights, inputs, lengths } }, out) => {
     const want = await emulate(library, prefix, module.cuda as NonNullable<typeof module.cuda>, { weights, inputs, lengths });
     return [...want].filter(([name, { data }]) => Buffer.compare(Buffer.from(data.buffer), Buffer.from(new Float32Array(out.get(name)?.data ?? []).buffer)) !== 0).map(([name]) => `${name} differs`);
   }), 300_000);

@@ -88,8 +88,8 @@ export const mended: Readonly<Record<string, Mended>> = {
 export const advice: Readonly<Record<string, string>> = {
   SSM5001: 'Give `weights` a path (in Node), a URL, bytes, or tensors by name.', SSM5002: 'The file is damaged, or of another format: a pickle is converted first, see `ssmc import`.', SSM5003: 'The file was written wrongly: write it with the safetensors library.',
   SSM5004: '`ssmc weights SPEC --check FILE` lists all that differs; `rename` in the spec maps names.', SSM5005: 'Take the fact back, or clamp the weights.', SSM5006: 'Convert the tensor to float32.', SSM5007: 'See `names` of the file.', SSM5008: 'The matrix under `inverse` must be regular.',
-  SSM5009: 'Store in float32: leave `--storage f16` away, or scale the weight.',
-  SSM5111: 'Store in float32: leave `--storage f16` away, or scale the input.',
+  SSM5009: 'Store in float32: leave `--storage` away, or scale the weight.',
+  SSM5111: 'Store in float32: leave `--storage` away, or scale the input.',
   SSM5101: 'Give every input of the model.', SSM5102: 'Mend the name.', SSM5103: 'Numbers come as a Float32Array, with a shape where the batch is more than 1.', SSM5104: 'A tensor is [batch, time, …] row-major; without time [batch, …].', SSM5105: 'Data and shape must agree.',
   SSM5106: 'All inputs have the same batch and the same number of steps.', SSM5107: 'There is nothing to run: check the length before the call.', SSM5108: 'One whole number for each row of the batch, from 1 to the steps given.', SSM5109: 'Find where the value comes from; without `finite` it is taken as it is.',
   SSM5110: 'Run fewer rows or steps at once.', SSM5201: 'The kernels lie beside the generated module: a bundler or a server must ship them.', SSM5202: 'The engine lacks 128-bit SIMD, or the file is damaged.', SSM5203: 'Compile the spec with the version of ssmc that is installed.',

@@ -1,5 +1,5 @@
 /**
- * float16 storage against plain loops that store in float16: the interpreter with its stored values rounded. examples/mex and the
+ * float16 and bfloat16 storage against plain loops that store so: the interpreter with its stored values rounded. examples/mex and the
  * specs of examples are held to a loop over the program as it is written, random programs to one that stores where the kernels do: in a
  * program of a few numbers, how large the error of other roundings is, is luck.
  */
@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile.js';
-import { halfLimit, roundHalves, roundStored } from '../../src/cli/halves.js';
+import { narrowLimit, roundNarrow, roundStored } from '../../src/cli/halves.js';
 import { deviceSources } from '../../src/cli/gpu.js';
 import { normwise, runModel, weightDoubles, type Doubles } from '../../src/cli/tensors.js';
 import { explainGpu } from '../../src/explain/gpu.js';
@@ -21,14 +21,14 @@ import { onGpu } from './load.js';
 const root = join(import.meta.dirname, '../..');
 const hex = (x: Float32Array): string => Buffer.from(x.buffer, x.byteOffset, x.byteLength).toString('hex');
 
-describe.skipIf(missing !== undefined)('examples/mex, stored as float16', () => {
+describe.skipIf(missing !== undefined).each(['f16', 'bf16'] as const)('examples/mex, stored as %s', (type) => {
   const data = (name: string): Uint8Array => new Uint8Array(readFileSync(join(root, 'examples/mex/data', name)));
-  const compiled = (storage: 'f32' | 'f16'): ReturnType<typeof compile> => compile('spec.ssm', { std, read: (p) => (p === 'spec.ssm' ? readFileSync(join(root, 'examples/mex/mex.ssm'), 'utf8') : undefined) }, { specHash: '', webgpu: true, storage });
+  const compiled = (storage: 'f32' | 'f16' | 'bf16'): ReturnType<typeof compile> => compile('spec.ssm', { std, read: (p) => (p === 'spec.ssm' ? readFileSync(join(root, 'examples/mex/mex.ssm'), 'utf8') : undefined) }, { specHash: '', webgpu: true, storage });
   const WINDOWS = 3;
   const file = data('coupled.safetensors');
   const parity = readSafetensors(data('parity-coupled.safetensors'));
   const inputs = new Map<string, Doubles>(['depth', 'pressure', 'accel'].map((m) => { const t = parity.tensor(`input.${m}`); const [, ...row] = t.shape; return [m, { shape: [WINDOWS, ...row], data: t.toFloat64().slice(0, WINDOWS * row.reduce((a, b) => a * b, 1)) }]; }));
-  const { module, program } = compiled('f16');
+  const { module, program } = compiled(type);
   const wide = compiled('f32').module;
   if (!module?.webgpu || !program || !wide?.webgpu) throw new Error('examples/mex does not compile');
   const open = (m: typeof module): Promise<Model> => loadModel(m.manifest, { wasm: m.wasm, devices: deviceSources(m) }, { weights: file, device: 'webgpu', gpu });
@@ -36,12 +36,12 @@ describe.skipIf(missing !== undefined)('examples/mex, stored as float16', () => 
   it('errs by less than twice what a plain loop does', async () => {
     const weights = weightDoubles(readSafetensors(file), module.manifest);
     const exact = interpret(program, weights, inputs).outputs.get('logits')?.data as Float64Array;
-    const loop = normwise(interpret(program, weights, inputs, { stored: roundStored(program) }).outputs.get('logits')?.data ?? [], exact);
+    const loop = normwise(interpret(program, weights, inputs, { stored: roundStored(program, type) }).outputs.get('logits')?.data ?? [], exact);
     const model = await open(module);
     const logits = (await runModel(model, inputs, undefined)).get('logits')?.data as Float32Array;
     model.dispose();
     const error = normwise(logits, exact);
-    console.log(`mex, logits: ${error.toExponential(2)} stored as float16, ${loop.toExponential(2)} by a plain loop`);
+    console.log(`mex, logits: ${error.toExponential(2)} stored as ${type}, ${loop.toExponential(2)} by a plain loop`);
     expect(error).toBeLessThanOrEqual(2 * loop);
     expect(error).toBeGreaterThan(TOLERANCE);
   }, 120_000);
@@ -90,8 +90,8 @@ model Odd {
   output z[m, c] = max(t: h[t, m, c, 0])
 }`;
 
-describe.skipIf(missing !== undefined)('float16 storage of odd sizes', () => {
-  const made = onGpu(spec, 'auto', 'f16');
+describe.skipIf(missing !== undefined).each(['f16', 'bf16'] as const)('%s storage of odd sizes', (type) => {
+  const made = onGpu(spec, 'auto', type);
   const STEPS = 83;
   const inputs = randomInputs(made.program, 3, STEPS, 1);
   const cut = (rows: readonly [number, number], steps: readonly [number, number]): Map<string, Doubles> => new Map([...inputs].map(([name, { data, shape }]) => {
@@ -100,12 +100,12 @@ describe.skipIf(missing !== undefined)('float16 storage of odd sizes', () => {
     return [name, { data: Float64Array.from(out.flat()), shape: [rows[1] - rows[0], steps[1] - steps[0], width] }];
   }));
   it.each([[false, []], [true, ['subgroups']]] as const)('the error of a loop, and the same bits of reruns, rows and prefixes; variants: %s', async (variants, features) => {
-    expect(made.module.webgpu?.schedule.storage.filter((s) => s.element === 'f16').length).toBeGreaterThanOrEqual(8);
+    expect(made.module.webgpu?.schedule.storage.filter((s) => s.element === type).length).toBeGreaterThanOrEqual(8);
     const model = await made.load({ device: 'webgpu', gpu }, variants ? { variants: (t) => t } : {});
     expect(model.device.features).toEqual(features);
     const whole = await runModel(model, inputs, undefined);
     const reference = interpret(made.program, made.weights, inputs).outputs;
-    const loop = errors(reference, interpret(made.program, made.weights, inputs, { stored: roundStored(made.program) }).outputs as never);
+    const loop = errors(reference, interpret(made.program, made.weights, inputs, { stored: roundStored(made.program, type) }).outputs as never);
     errors(reference, whole).forEach(({ output, error }, k) => expect(error, output).toBeLessThanOrEqual(2 * (loop[k]?.error ?? 0)));
     const again = await runModel(model, inputs, undefined);
     for (const [name, t] of whole) expect(hex((again.get(name) as typeof t).data), name).toBe(hex(t.data));
@@ -140,32 +140,32 @@ describe.skipIf(missing !== undefined)('float16 storage of odd sizes', () => {
 });
 
 // As `ssmc verify` judges: an output of one number may err by less in the loop by luck, but not by less than the storing of it alone.
-describe.skipIf(missing !== undefined)('examples stored as float16 keep to twice the error of a loop', () => {
-  it.each(['coupled-mamba/brca.ssm', 'coupled-mamba/masked.ssm', 'mamba/mamba.ssm'])('%s', async (name) => {
-    const made = onGpu(readFileSync(join(root, 'examples', name), 'utf8'), 'auto', 'f16');
+describe.skipIf(missing !== undefined)('examples stored in two bytes keep to twice the error of a loop', () => {
+  it.each(['coupled-mamba/brca.ssm', 'coupled-mamba/masked.ssm', 'mamba/mamba.ssm'].flatMap((name) => (['f16', 'bf16'] as const).map((type) => [name, type] as const)))('%s as %s', async (name, type) => {
+    const made = onGpu(readFileSync(join(root, 'examples', name), 'utf8'), 'auto', type);
     const inputs = randomInputs(made.program, 1, 12, 1);
     const reference = interpret(made.program, made.weights, inputs).outputs;
-    const loop = errors(reference, interpret(made.program, made.weights, inputs, { stored: roundStored(made.program) }).outputs as never);
+    const loop = errors(reference, interpret(made.program, made.weights, inputs, { stored: roundStored(made.program, type) }).outputs as never);
     const model = await made.load({ device: 'webgpu', gpu });
-    errors(reference, await runModel(model, inputs, undefined)).forEach(({ output, error }, k) => expect(error, output).toBeLessThanOrEqual(halfLimit(loop[k]?.error ?? 0)));
+    errors(reference, await runModel(model, inputs, undefined)).forEach(({ output, error }, k) => expect(error, output).toBeLessThanOrEqual(narrowLimit(loop[k]?.error ?? 0, type)));
     model.dispose();
   }, 240_000);
 });
 
 const seed = Number(process.env['SEED'] ?? 0);
 const count = Number(process.env['COUNT'] ?? 100);
-describe.skipIf(missing !== undefined)(`random programs stored as float16, seeds ${seed} to ${seed + count - 1}`, () => {
+describe.skipIf(missing !== undefined).each(['f16', 'bf16'] as const)(`random programs stored as %s, seeds ${seed} to ${seed + count - 1}`, (type) => {
   /** An output whose error is more than twice that of a loop which rounds what the kernels store. */
   async function over(s: number): Promise<string[]> {
     const { text } = randomSpec(s);
-    const compiled = compileText(text, 'auto', { webgpu: true, storage: 'f16' });
+    const compiled = compileText(text, 'auto', { webgpu: true, storage: type });
     const { module, weights, inputs, lengths, reference } = problem(compiled, s);
     const made = module.webgpu;
     if (!made) throw new Error('no kernels for WebGPU');
-    const stored = new Set(made.schedule.storage.filter((c) => c.element === 'f16').map((c) => c.name));
+    const stored = new Set(made.schedule.storage.filter((c) => c.element === type).map((c) => c.name));
     const constants = new Set(made.schedule.layout.packed.map((p) => p.def));
     const loop = errors(reference, interpret(made.graph.program, weights, inputs, {
-      ...(lengths ? { lengths } : {}), stored: (d, data) => { if (stored.has(d.name) || constants.has(d.id)) roundHalves(data); },
+      ...(lengths ? { lengths } : {}), stored: (d, data) => { if (stored.has(d.name) || constants.has(d.id)) roundNarrow(data, type); },
     }).outputs as never);
     const model = await loadModel(module.manifest, { wasm: module.wasm, devices: deviceSources(module) }, { weights: Object.fromEntries(weights), device: 'webgpu', gpu });
     const out = await runModel(model, inputs, lengths);

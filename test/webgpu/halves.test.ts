@@ -1,44 +1,56 @@
-/** float16 as WGSL and the host round to it; what is past its range; how its kernels are written for devices with and without f16. */
+/** float16 and bfloat16 as WGSL and the host round to them; what is past their range; how their kernels are written for devices with and without f16. */
 import { create } from 'webgpu';
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../src/ir/kernel.js';
 import { InputError, WeightsError } from '../../src/runtime/index.js';
 import { elementsOf } from '../../src/runtime/floats.js';
-import { half } from '../../src/runtime/gpu/halves.js';
+import type { Narrow } from '../../src/ir/kernel.js';
+import { narrowTypes } from '../../src/runtime/gpu/halves.js';
 import { MAP_READ, usage, type Gpu, type GpuAdapter } from '../../src/runtime/webgpu/gpu.js';
-import { halfTexts } from '../../targets/wgsl/halves.js';
+import { halfTexts, loadName, storeName, type HalfHelper } from '../../targets/wgsl/halves.js';
 import { printEntry } from '../../targets/wgsl/print.js';
 import { elements, numbers } from '../runtime/small.js';
 import { gpu, missing } from './device.js';
 import { onGpu, thrown } from './load.js';
 
-/** Every float16 from 0 to infinity, in order: its bits are its place. */
-const values = elementsOf('F16', new Uint8Array(Uint16Array.from({ length: 0x7c01 }, (_, i) => i).buffer)) as ArrayLike<number>;
+/** Bits of infinity, and what the next number after the largest would have been. */
+const ends: Readonly<Record<Narrow, { readonly infinity: number; readonly after: number }>> = { f16: { infinity: 0x7c00, after: 65536 }, bf16: { infinity: 0x7f80, after: 2 ** 128 } };
+const dtypes = { f16: 'F16', bf16: 'BF16' } as const;
+const read = (bits: Uint16Array<ArrayBuffer>, type: Narrow): ArrayLike<number> => elementsOf(dtypes[type], new Uint8Array(bits.buffer)) as ArrayLike<number>;
+/** Every number of a type from 0 to infinity, in order: its bits are its place. */
+const all = { f16: allOf('f16'), bf16: allOf('bf16') };
+function allOf(type: Narrow): ArrayLike<number> {
+  return read(Uint16Array.from({ length: ends[type].infinity + 1 }, (_, i) => i), type);
+}
 /** The nearest, ties to even, by search. Where infinity begins is where the next step would have been. */
-function nearest(x: number): number {
+function nearest(x: number, type: Narrow): number {
+  const { infinity, after } = ends[type];
+  const values = all[type];
   const size = Math.abs(x);
   const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0;
-  let [low, high] = [0, 0x7c00];
+  let [low, high] = [0, infinity];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
     if ((values[middle] as number) <= size) low = middle;
     else high = middle;
   }
-  if (size === Infinity) return sign | 0x7c00;
-  const [under, over] = [size - (values[low] as number), (high === 0x7c00 ? 65536 : (values[high] as number)) - size];
+  if (size === Infinity) return sign | infinity;
+  const [under, over] = [size - (values[low] as number), (high === infinity ? after : (values[high] as number)) - size];
   return sign | (under < over || (under === over && low % 2 === 0) ? low : high);
 }
-/** Every float16, what lies midway between two, its neighbours in float32, and random bits. */
-const samples = ((): Float32Array<ArrayBuffer> => {
-  const out: number[] = [0, -0, Infinity, -Infinity, 65504, 65519.996, 65520, 65536, 1e30, 1e-30, 2 ** -25, 2 ** -24 * 1.5];
+/** Many of a type's numbers, what lies midway between two, its neighbours in float32, and random bits. */
+function samplesOf(type: Narrow): Float32Array<ArrayBuffer> {
+  const { infinity, after } = ends[type];
+  const values = all[type];
+  const out: number[] = [0, -0, Infinity, -Infinity, 65504, 65519.996, 65520, 65536, 1e30, 1e-30, 3.38e38, 3.4e38, 2 ** -25, 2 ** -24 * 1.5];
   const next = (x: number, by: number): number => { const f = Float32Array.of(x); new Int32Array(f.buffer)[0]! += by; return f[0] as number; };
-  for (let i = 0; i < 0x7c00; i += 7) {
-    const middle = ((values[i] as number) + (i + 1 === 0x7c00 ? 65536 : (values[i + 1] as number))) / 2;
+  for (let i = 0; i < infinity; i += 7) {
+    const middle = ((values[i] as number) + (i + 1 === infinity ? after : (values[i + 1] as number))) / 2;
     out.push(values[i] as number, -(values[i] as number), middle, -middle, next(middle, 1), next(middle, -1));
   }
   const bits = new Uint32Array(20_000).map((_, i) => Math.imul(i + 1, 0x9e3779b1) ^ (i << 7));
   return Float32Array.from([...out, ...[...new Float32Array(bits.buffer)].filter((x) => !Number.isNaN(x))]);
-})();
+}
 const scale = `model Scale {
   axis c = 6
   input x[t, c]
@@ -47,50 +59,55 @@ const scale = `model Scale {
   output first[c] = last(t: y[t, c] + y[t - 1, c])
 }`;
 
-describe('float16 on the host', () => {
-  it('is the nearest, ties to even, infinity past the range', () => {
-    for (const x of samples) expect(half(x), `${x}`).toBe(nearest(x));
-    expect(half(NaN) & 0x7fff).toBe(0x7e00);
+describe('rounding on the host', () => {
+  it.each(['f16', 'bf16'] as const)('%s: the nearest, ties to even, infinity past the range', (type) => {
+    const { bits, largest, beyond } = narrowTypes[type];
+    for (const x of samplesOf(type)) expect(bits(x), `${x}`).toBe(nearest(x, type));
+    expect(bits(NaN) & 0x7fff).toBeGreaterThan(ends[type].infinity);
+    expect([bits(largest), bits(beyond)]).toEqual([ends[type].infinity - 1, ends[type].infinity]);
   });
 });
 
-describe.skipIf(missing !== undefined)('float16 in WGSL', () => {
-  it('has the bits of the host\'s, and is read as it was stored', async () => {
+describe.skipIf(missing !== undefined)('float16 and bfloat16 in WGSL', () => {
+  it.each(['f16', 'bf16'] as const)('%s has the bits of the host\'s, and is read as it was stored', async (element) => {
     const device = await ((await gpu.requestAdapter()) as GpuAdapter).requestDevice();
-    const helpers = new Map([['store', { kind: 'store' as const, binding: 0, access: 'read_write' as const }], ['load', { kind: 'load' as const, binding: 0, access: 'read_write' as const }]]);
+    const helper = (kind: 'store' | 'load'): HalfHelper => ({ kind, element, binding: 0, access: 'read_write' });
+    const helpers = new Map([['store', helper('store')], ['load', helper('load')]]);
     const code = `${halfTexts(helpers, false).join('\n')}
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
   let i = i32(2u * id.x);
   if (id.x * 2u < arrayLength(&x)) {
-    store_halves0(i, x[i], x[i + 1]);
-    y[i] = load_half0_w(i);
-    y[i + 1] = load_half0_w(i + 1);
+    ${storeName(0, element)}(i, x[i], x[i + 1]);
+    y[i] = ${loadName(0, 'read_write', element)}(i);
+    y[i + 1] = ${loadName(0, 'read_write', element)}(i + 1);
   }
 }`;
+    // WGSL may take what is below float32's normal numbers for 0.
+    const samples = samplesOf(element).filter((v) => v === 0 || Math.abs(v) >= 2 ** -126);
     const x = samples.slice(0, 2 * Math.floor(samples.length / 2));
     const made = [x.byteLength, x.byteLength, x.byteLength / 2].map((size) => device.createBuffer({ size, usage: usage.storage | usage.copySource | usage.copyTarget }));
-    const [from, read, packed] = made as [(typeof made)[0], (typeof made)[0], (typeof made)[0]];
+    const [from, again, packed] = made as [(typeof made)[0], (typeof made)[0], (typeof made)[0]];
     const out = device.createBuffer({ size: 1.5 * x.byteLength, usage: usage.mapRead | usage.copyTarget });
     device.queue.writeBuffer(from, 0, x);
     const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module: device.createShaderModule({ code }), entryPoint: 'main' } });
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
-    pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [from, read, packed].map((buffer, binding) => ({ binding, resource: { buffer } })) }));
+    pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [from, again, packed].map((buffer, binding) => ({ binding, resource: { buffer } })) }));
     pass.dispatchWorkgroups(Math.ceil(x.length / 128));
     pass.end();
     encoder.copyBufferToBuffer(packed, 0, out, 0, x.byteLength / 2);
-    encoder.copyBufferToBuffer(read, 0, out, x.byteLength / 2, x.byteLength);
+    encoder.copyBufferToBuffer(again, 0, out, x.byteLength / 2, x.byteLength);
     device.queue.submit([encoder.finish()]);
     await out.mapAsync(MAP_READ);
     const mapped = out.getMappedRange();
     const bits = new Uint16Array(mapped.slice(0, x.byteLength / 2));
     const back = new Float32Array(mapped.slice(x.byteLength / 2));
     x.forEach((v, i) => {
-      expect(bits[i], `${v}`).toBe(half(v));
-      expect(back[i], `${v} read again`).toBe((elementsOf('F16', new Uint8Array(bits.slice(i, i + 1).buffer)) as ArrayLike<number>)[0]);
+      expect(bits[i], `${v}`).toBe(narrowTypes[element].bits(v));
+      expect(back[i], `${v} read again`).toBe(read(bits.slice(i, i + 1), element)[0]);
     });
     device.destroy();
   });
@@ -128,10 +145,18 @@ describe.skipIf(missing !== undefined)('float16 in WGSL', () => {
     expect(await of(-60000)).toEqual(new Array(6).fill(-Infinity));
     model.dispose();
   });
+  it('bfloat16 refuses what rounds to infinity too, and holds what float16 doesn\'t', async () => {
+    const wide = onGpu(scale, 'auto', 'bf16');
+    expect(((await thrown(() => wide.load({ device: 'webgpu', gpu, weights: { w: { data: new Float32Array(6).fill(3.4e38), shape: [6] } } }))) as Error).message).toMatch(/^SSM5009: the model stores `w` as bfloat16, which ends at 3.38\d+e\+38, but the weights make it 3.3999\d+e\+38: /);
+    const model = await wide.load({ device: 'webgpu', gpu });
+    expect(elements(await model.run({ x: new Float32Array(6).fill(2 ** 20) }))).toEqual(new Array(6).fill(2 ** 21));
+    expect(((await thrown(() => model.run({ x: new Float32Array(6).fill(-3.4e38) }))) as Error).message).toMatch(/^SSM5111: input `x` is stored as bfloat16/);
+    model.dispose();
+  });
   it('has variants for f16, for subgroups and for both, the best first; other storage has none for f16', () => {
     const norm = 'model Norm {\n  axis c = 100\n  input x[t, c]\n  n[t, c] = x[t, c] / sqrt(0.01 + mean(c: x[t, c] ^ 2))\n  output y[c] = max(t: n[t, c])\n}';
     expect(onGpu(norm, 'auto', 'f16').module.webgpu?.variants.map((v) => v.features)).toEqual([['shader-f16', 'subgroups'], ['shader-f16'], ['subgroups']]);
-    expect(onGpu(norm).module.webgpu?.variants.map((v) => v.features)).toEqual([['subgroups']]);
+    for (const storage of ['f32', 'bf16'] as const) expect(onGpu(norm, 'auto', storage).module.webgpu?.variants.map((v) => v.features)).toEqual([['subgroups']]);
     const [f16] = module.webgpu?.variants ?? [];
     expect(f16?.features).toEqual(['shader-f16']);
     expect(f16?.wgsl.startsWith('enable f16;\n')).toBe(true);

@@ -1,6 +1,7 @@
 /** Small models on Dawn, for tests of the runtime. */
 import type { CompiledModule } from '../../src/compile.js';
 import { initialise } from '../../src/interpreter/initialise.js';
+import type { Stored } from '../../src/ir/kernel.js';
 import type { Program } from '../../src/ir/program.js';
 import type { Strategy } from '../../src/ir/stages.js';
 import { loadModel, type LoadOptions, type Model, type TensorTree } from '../../src/runtime/index.js';
@@ -36,7 +37,7 @@ export interface Change {
   /** False: the module's wasm is not to be had. */
   readonly wasm?: boolean;
 }
-export function onGpu(text: string, strategy: 'auto' | Strategy = 'auto', storage: 'f32' | 'f16' = 'f32'): OnGpu {
+export function onGpu(text: string, strategy: 'auto' | Strategy = 'auto', storage: Stored = 'f32'): OnGpu {
   const { module, program, diagnostics } = compileText(text, strategy, { webgpu: true, storage });
   if (!module?.webgpu || !program) throw new Error(diagnostics.map((d) => `${d.code} ${d.text}`).join('\n'));
   const { manifest, wasm, webgpu: made } = module;

@@ -15,7 +15,7 @@ const specs = readdirSync(join(root, 'examples'), { recursive: true, encoding: '
 const io = { out: () => undefined, err: () => undefined, cwd: root, colour: false, terminal: false };
 
 describe('a second WGSL front end', () => {
-  it.each(specs.flatMap((spec) => (['f32', 'f16'] as const).map((storage) => [spec, storage] as const)))('takes the shader of %s, stored as %s, and its variants', (spec, storage) => {
+  it.each(specs.flatMap((spec) => (['f32', 'f16', 'bf16'] as const).map((storage) => [spec, storage] as const)))('takes the shader of %s, stored as %s, and its variants', (spec, storage) => {
     const opened = openSpec(join('examples', spec), io);
     const { webgpu } = compile(opened.entry, opened.host, { specHash: '', webgpu: true, storage }).module ?? {};
     if (!webgpu?.manifest.gpu) throw new Error('no shader');

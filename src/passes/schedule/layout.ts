@@ -6,7 +6,7 @@
 import type { BufferSpec } from '../../runtime/manifest.js';
 import type { Affine, Definition, DefinitionId, Index, Program } from '../../ir/program.js';
 import type { Phase, Stage, StageGraph } from '../../ir/stages.js';
-import type { Stored } from '../../ir/kernel.js';
+import type { Narrow, Stored } from '../../ir/kernel.js';
 import { CHUNK } from './limits.js';
 import { plain, type StoragePlan } from './storage.js';
 
@@ -225,7 +225,7 @@ export class Layout {
   }
 }
 
-const typed = (element: Stored): { readonly element?: Exclude<Stored, 'f32'> } => (element === 'f32' ? {} : { element });
+const typed = (element: Stored): { readonly element?: Narrow } => (element === 'f32' ? {} : { element });
 
 export function rowMajor(sizes: readonly number[]): number[] {
   const strides: number[] = sizes.map(() => 1);

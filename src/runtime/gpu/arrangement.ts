@@ -1,14 +1,14 @@
 /** Where each buffer of a manifest lies in the few large ones of a GPU, its arenas. */
 import { slotRows } from '../layout.js';
-import type { BufferSpec, GpuPlan, LaunchGrid, Manifest } from '../manifest.js';
+import type { BufferSpec, GpuPlan, LaunchGrid, Manifest, Narrow } from '../manifest.js';
 import type { KernelLaunch } from './machine.js';
 
 /** Elements of each arena, and of each buffer its offset there. */
 export interface Arrangement {
   readonly offsets: readonly number[];
   readonly sizes: readonly number[];
-  /** Bytes of an element of each arena. */
-  readonly widths: readonly number[];
+  /** What elements of each arena are; undefined: float32. */
+  readonly types: readonly (Narrow | undefined)[];
   /** Elements of the carry arena that are kept from step to step: its first. */
   readonly kept: number;
 }
@@ -40,23 +40,25 @@ export function arrangement(manifest: Manifest, plan: GpuPlan, batch: number, st
     take(i, batch * steps * (rows[b.slot] as number));
     placed.set(b.slot, offsets[i] as number);
   });
-  return { offsets, sizes, widths: widths(manifest, plan), kept };
+  return { offsets, sizes, types: types(manifest, plan), kept };
 }
 
+/** What a buffer's elements are; undefined: float32. */
+export const narrowOf = (b: BufferSpec | undefined): Narrow | undefined => (b && 'element' in b ? b.element : undefined);
 /** Bytes of an element of a buffer. */
-export const widthOf = (b: BufferSpec | undefined): number => (b && 'element' in b && b.element ? 2 : 4);
-function widths({ buffers }: Manifest, plan: GpuPlan): number[] {
-  const found = plan.arenas.map(() => 4);
-  buffers.forEach((b, i) => { if ((plan.arenaOf[i] as number) >= 0) found[plan.arenaOf[i] as number] = widthOf(b); });
+export const widthOf = (b: BufferSpec | undefined): number => (narrowOf(b) ? 2 : 4);
+function types({ buffers }: Manifest, plan: GpuPlan): (Narrow | undefined)[] {
+  const found = plan.arenas.map((): Narrow | undefined => undefined);
+  buffers.forEach((b, i) => { if ((plan.arenaOf[i] as number) >= 0) found[plan.arenaOf[i] as number] = narrowOf(b); });
   return found;
 }
 /** Bytes of an arena. */
-export const arenaBytes = ({ sizes, widths: of }: Arrangement, arena: number): number => (of[arena] as number) * (sizes[arena] as number);
+export const arenaBytes = ({ sizes, types: of }: Arrangement, arena: number): number => (of[arena] ? 2 : 4) * (sizes[arena] as number);
 
 /** The arenas that are kept, and how much of each. */
 export function keptBytes(plan: GpuPlan, arranged: Arrangement): { readonly arena: number; readonly bytes: number }[] {
   return plan.arenas.flatMap((kind, arena) => {
-    const bytes = (arranged.widths[arena] as number) * (kind === 'carry' ? arranged.kept : kind === 'past' ? (arranged.sizes[arena] as number) : 0);
+    const bytes = (arranged.types[arena] ? 2 : 4) * (kind === 'carry' ? arranged.kept : kind === 'past' ? (arranged.sizes[arena] as number) : 0);
     return bytes > 0 ? [{ arena, bytes }] : [];
   });
 }

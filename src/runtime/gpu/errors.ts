@@ -2,8 +2,8 @@
 import { worded, type Arguments, type SsmcError } from '../errors.js';
 
 export const gpuMessages = {
-  5009: 'the model stores `{name}` as float16, which ends at {limit}, but the weights make it {value}: compile it with float32 storage',
-  5111: 'input `{name}` is stored as float16, which ends at {limit}, but has {value}: scale it, or compile the model with float32 storage',
+  5009: 'the model stores `{name}` as {type}, which ends at {limit}, but the weights make it {value}: compile it with float32 storage',
+  5111: 'input `{name}` is stored as {type}, which ends at {limit}, but has {value}: scale it, or compile the model with float32 storage',
   5207: '{device} cannot be used here: {why}',
   5306: 'the stream has a push under way: expected it to be waited for before {what}',
   5307: 'the stream cannot go on: its {device} device is gone, and its state is laid out for that device alone ({why})',

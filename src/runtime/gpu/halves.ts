@@ -1,13 +1,16 @@
-/** float16 on the host: how inputs and constants are stored for kernels that read it. */
+/** float16 and bfloat16 on the host: how inputs and constants are stored for kernels that read them. */
+import type { Narrow } from '../manifest.js';
 
 const single = new Float32Array(1);
 const bits = new Uint32Array(single.buffer);
 
-/** Where float16 ends: what rounds to more is infinity. */
-export const LARGEST = 65504;
-const BEYOND = 65520;
+/** How they are called, where they end, and from where on a number rounds to infinity. */
+export const narrowTypes: Readonly<Record<Narrow, { readonly name: string; readonly largest: number; readonly beyond: number; readonly bits: (x: number) => number }>> = {
+  f16: { name: 'float16', largest: 65504, beyond: 65520, bits: half },
+  bf16: { name: 'bfloat16', largest: (2 - 2 ** -7) * 2 ** 127, beyond: (2 - 2 ** -8) * 2 ** 127, bits: bfloat },
+};
 /** Past the range, but a number. */
-export const isTooLarge = (x: number): boolean => Math.abs(x) >= BEYOND && Number.isFinite(x);
+export const isTooLarge = (x: number, type: Narrow): boolean => Math.abs(x) >= narrowTypes[type].beyond && Number.isFinite(x);
 
 /** The nearest float16's bits, ties to even, as the kernels round (targets/wgsl/halves.ts). */
 export function half(x: number): number {
@@ -20,8 +23,18 @@ export function half(x: number): number {
   single[0] = Math.fround(Math.abs(x)) + 0.5;
   return sign | ((bits[0] as number) - 0x3f000000);
 }
-export function halves(floats: Float32Array): Uint16Array<ArrayBuffer> {
+/** The nearest bfloat16's bits, ties to even: float32's upper half, with its exponent. */
+export function bfloat(x: number): number {
+  single[0] = x;
+  const all = bits[0] as number;
+  if (Number.isNaN(x)) return 0x7fc0;
+  return (all + 0x7fff + ((all >>> 16) & 1)) >>> 16;
+}
+/** As a buffer of this type holds them. */
+export function narrowed(floats: Float32Array<ArrayBuffer>, type: Narrow | undefined): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> {
+  if (!type) return floats;
+  const { bits: round } = narrowTypes[type];
   const made = new Uint16Array(floats.length);
-  floats.forEach((x, i) => { made[i] = half(x); });
+  floats.forEach((x, i) => { made[i] = round(x); });
   return made;
 }

@@ -7,7 +7,7 @@ import type { TensorSpec } from '../manifest.js';
 import type { Reference } from '../model.js';
 import type { Job, Runner, Sequence } from '../runner.js';
 import type { Bound } from '../tensors.js';
-import { stateBytes, widthOf } from './arrangement.js';
+import { narrowOf, stateBytes } from './arrangement.js';
 import { gpuFailure } from './errors.js';
 import type { Frame } from './frame.js';
 import type { Machine } from './machine.js';
@@ -64,14 +64,14 @@ async function complete<B>(machine: Machine<B>, of: GpuModel, known: KnownAnswer
 }
 /** @throws DeviceError SSM5505 where the device's results are wrong. */
 async function test<B>(session: Session<B>, of: GpuModel, known: KnownAnswer): Promise<void> {
-  const halves = of.manifest.buffers.some((b) => widthOf(b) === 2);
+  const stored = of.manifest.buffers.map(narrowOf).find((type) => type !== undefined);
   const { outputs } = of.plan.origins;
   const whole = of.manifest.notStreamable === undefined ? known.run && [known.run] : known.pieces;
-  if (whole) await selfTest(whole, outputs, (job) => session.run(placed(of, job)), halves);
+  if (whole) await selfTest(whole, outputs, (job) => session.run(placed(of, job)), stored);
   if (of.manifest.notStreamable !== undefined) return;
   const frame = await session.frame(1, Math.max(...known.pieces.map((job) => job.time)));
   try {
-    await selfTest(known.pieces, outputs, async (job, first) => { await session.steps(frame, { job: placed(of, job), rows: { from: 0, count: 1 }, time: job.time, begin: first }); }, halves);
+    await selfTest(known.pieces, outputs, async (job, first) => { await session.steps(frame, { job: placed(of, job), rows: { from: 0, count: 1 }, time: job.time, begin: first }); }, stored);
   } finally {
     frame.dispose();
   }

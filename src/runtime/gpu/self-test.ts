@@ -3,7 +3,7 @@
  * one. Two pieces, one after the other, so that carries and the past are used too; and a run, where a model has kernels for that alone.
  */
 import { SsmcError } from '../errors.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest, Narrow } from '../manifest.js';
 import type { Reference } from '../model.js';
 import type { Job } from '../runner.js';
 import { makeOutputs, sizeOf, type Bound } from '../tensors.js';
@@ -15,8 +15,8 @@ const PIECES = [3, 2];
 const RUN = 70;
 /** Of an output's size: float32 in another order differs by far less, a wrong kernel by far more. */
 const TOLERANCE = 1e-3;
-/** Where activations are rounded to float16 between kernels. */
-const HALF_TOLERANCE = 5e-2;
+/** Where activations are rounded between kernels: of bfloat16, which has three bits less, eight times as much. */
+const NARROW_TOLERANCE = { f16: 5e-2, bf16: 0.4 } as const;
 /** Outputs smaller than this (root mean square) may be what is left where large numbers cancel. */
 const LEAST = 1e-3;
 
@@ -61,13 +61,13 @@ function pieceOf(manifest: Manifest, time: number, k: number): Job {
  * Each of these jobs by `run`, the first of them as the first of a sequence. `origins`: of each output, where the spec computes it.
  * @throws DeviceError SSM5505 where an output differs.
  */
-export async function selfTest(jobs: readonly Job[], origins: readonly string[], run: (job: Job, first: boolean) => Promise<void>, halves = false): Promise<void> {
+export async function selfTest(jobs: readonly Job[], origins: readonly string[], run: (job: Job, first: boolean) => Promise<void>, stored?: Narrow): Promise<void> {
   for (const [k, known] of jobs.entries()) {
     const outputs = known.outputs.map(({ spec, data }) => ({ spec, data: new Float32Array(data.length) }));
     await run({ ...known, outputs }, k === 0);
     for (const [o, { spec, data }] of outputs.entries()) {
       const error = distance(data, (known.outputs[o] as Bound).data);
-      if (!(error <= (halves ? HALF_TOLERANCE : TOLERANCE))) throw gpuFailure(5505, { why: `in a test of ${known.time} steps, output \`${spec.name}\`, computed by ${origins[o] ?? 'the model'}, is off by ${error.toPrecision(2)} of its size` });
+      if (!(error <= (stored ? NARROW_TOLERANCE[stored] : TOLERANCE))) throw gpuFailure(5505, { why: `in a test of ${known.time} steps, output \`${spec.name}\`, computed by ${origins[o] ?? 'the model'}, is off by ${error.toPrecision(2)} of its size` });
     }
   }
 }

@@ -1,13 +1,13 @@
 /** A model on one GPU: its constants uploaded, its sequences run as tiles of steps on frames. Lasts as long as the device. */
 import { move } from '../copies.js';
 import { loadLayout } from '../layout.js';
-import type { GpuPlan, Manifest, TensorSpec } from '../manifest.js';
+import type { GpuPlan, Manifest, Narrow, TensorSpec } from '../manifest.js';
 import type { Job } from '../runner.js';
 import { sizeOf, type Bound } from '../tensors.js';
-import { arenaBytes, arrangement, grownOf, largestIn, widthOf } from './arrangement.js';
+import { arenaBytes, arrangement, grownOf, largestIn, narrowOf } from './arrangement.js';
 import { gpuFailure } from './errors.js';
 import { Frame } from './frame.js';
-import { halves, isTooLarge, LARGEST } from './halves.js';
+import { isTooLarge, narrowed, narrowTypes } from './halves.js';
 import type { Command, Machine } from './machine.js';
 import { FIRST_WORK, slicesThatFit, tileSteps } from './slices.js';
 
@@ -120,7 +120,7 @@ export class Session<B> {
       const commands: Command<B>[] = started ? [] : frame.clear();
       commands.push(...(frame.equipment?.prepare(steps) ?? []), { kind: 'write', buffer: frame.lengths, offset: 0, data: lengths });
       const staged = this.#stage(job.inputs.filter((i) => i.spec.time || !started), rows, job, at, steps, lengths);
-      for (const [buffer, data] of staged) commands.push({ kind: 'write', ...frame.place(buffer), data: widthOf(manifest.buffers[buffer]) === 2 ? halves(data) : data });
+      for (const [buffer, data] of staged) commands.push({ kind: 'write', ...frame.place(buffer), data: narrowed(data, narrowOf(manifest.buffers[buffer])) });
       if (!started) commands.push(...frame.launch(manifest.begin, steps));
       commands.push(...frame.launch(manifest.step, steps, part));
       if (last) commands.push(...frame.launch(manifest.finish, steps, part));
@@ -179,7 +179,8 @@ export class Session<B> {
   #stage(inputs: readonly Bound[], rows: Rows, job: Job, at: number, steps: number, lengths: Int32Array): Map<number, Float32Array<ArrayBuffer>> {
     const staged = new Map<number, Float32Array<ArrayBuffer>>();
     for (const { spec, data } of inputs) {
-      if (widthOf(this.#of.manifest.buffers[spec.place.buffer]) === 2) demandHalves(spec, data, rows, job, at, lengths);
+      const type = narrowOf(this.#of.manifest.buffers[spec.place.buffer]);
+      if (type) demandRange(type, spec, data, rows, job, at, lengths);
       const row = this.#row(spec.place.buffer);
       const size = sizeOf(spec.shape);
       const floats = staged.get(spec.place.buffer) ?? new Float32Array(rows.count * (spec.time ? steps : 1) * row);
@@ -204,19 +205,19 @@ export class Session<B> {
   }
 }
 
-/** @throws InputError SSM5111 where a value of these steps is past what float16 holds. */
-function demandHalves({ name, time, shape }: TensorSpec, data: Float32Array, rows: Rows, job: Job, at: number, lengths: Int32Array): void {
+/** @throws InputError SSM5111 where a value of these steps is past what its type holds. */
+function demandRange(type: Narrow, { name, time, shape }: TensorSpec, data: Float32Array, rows: Rows, job: Job, at: number, lengths: Int32Array): void {
   const size = sizeOf(shape);
   for (let b = 0; b < rows.count; b++) {
     const from = (time ? (rows.from + b) * job.time + at : rows.from + b) * size;
-    const value = data.subarray(from, from + (time ? (lengths[b] as number) : 1) * size).find(isTooLarge);
-    if (value !== undefined) throw gpuFailure(5111, { name, value, limit: LARGEST });
+    const value = data.subarray(from, from + (time ? (lengths[b] as number) : 1) * size).find((x) => isTooLarge(x, type));
+    if (value !== undefined) throw gpuFailure(5111, { name, value, type: narrowTypes[type].name, limit: narrowTypes[type].largest });
   }
 }
 
 async function upload<B>(machine: Machine<B>, { manifest, plan, constants }: GpuModel): Promise<Map<number, B>> {
   const arranged = arrangement(manifest, plan, 1, 1);
-  const { offsets, sizes, widths } = arranged;
+  const { offsets, sizes, types } = arranged;
   const made = new Map<number, B>();
   const { addresses } = loadLayout(manifest);
   const first = manifest.buffers.findIndex((b) => b.kind === 'constant');
@@ -224,16 +225,17 @@ async function upload<B>(machine: Machine<B>, { manifest, plan, constants }: Gpu
     if (kind !== 'constants') continue;
     const buffer = await machine.allocate(largestIn(manifest, plan, a), arenaBytes(arranged, a));
     made.set(a, buffer);
+    const type = types[a];
     const all = new Float32Array(sizes[a] as number);
     manifest.buffers.forEach((b, i) => {
       if (b.kind !== 'constant' || plan.arenaOf[i] !== a) return;
       const from = (addresses[i] as number) - (addresses[first] as number);
       const values = new Float32Array(constants.buffer, constants.byteOffset + from, b.size);
-      const k = widths[a] === 2 ? values.findIndex(isTooLarge) : -1;
-      if (k >= 0) throw gpuFailure(5009, { name: b.name.replace(/#packed.*$/, ''), value: values[k] as number, limit: LARGEST });
+      const value = type && values.find((x) => isTooLarge(x, type));
+      if (type && value !== undefined) throw gpuFailure(5009, { name: b.name.replace(/#packed.*$/, ''), value, type: narrowTypes[type].name, limit: narrowTypes[type].largest });
       all.set(values, offsets[i] as number);
     });
-    await machine.submit([{ kind: 'write', buffer, offset: 0, data: widths[a] === 2 ? halves(all) : all }]);
+    await machine.submit([{ kind: 'write', buffer, offset: 0, data: narrowed(all, type) }]);
   }
   return made;
 }

@@ -43,8 +43,13 @@ static inline int max(int a, int b) { return a > b ? a : b; }
 static inline float ssm_max(float a, float b) { return a > b || a != a ? a : b; }
 static inline float ssm_min(float a, float b) { return a < b || a != a ? a : b; }
 
-static inline float ssm_float(unsigned short bits) { return (float)__builtin_bit_cast(_Float16, bits); }
-static inline unsigned short ssm_half(float x) { return __builtin_bit_cast(unsigned short, (_Float16)x); }
+static inline float ssm_from_f16(unsigned short bits) { return (float)__builtin_bit_cast(_Float16, bits); }
+static inline unsigned short ssm_to_f16(float x) { return __builtin_bit_cast(unsigned short, (_Float16)x); }
+static inline float ssm_from_bf16(unsigned short bits) { return __uint_as_float((unsigned)bits << 16); }
+static inline unsigned short ssm_to_bf16(float x) {
+  const unsigned bits = __float_as_uint(x);
+  return x != x ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
 static inline void ssm_copy_1(float* to, const float* from) { ssm_copy(to, from, 4); }
 static inline void ssm_copy_4(float* to, const float* from) { ssm_copy(to, from, 16); }
 static inline void ssm_commit() { ssm_close(); }
