@@ -66,10 +66,13 @@ export type Value =
 export type ValueOf<K extends Value['kind']> = Extract<Value, { kind: K }>;
 
 export type Stmt =
-  /** for (var = from; step > 0 ? var < to : var > to; var += step). `lanes` loops step by the machine's lanes. `parallel`: iterations are independent. */
+  /**
+   * for (var = from; step > 0 ? var < to : var > to; var += step). `lanes` loops step by the machine's lanes. `parallel`: iterations are independent.
+   * `unroll`: a few rounds, which a compiler does best to write out.
+   */
   | {
       readonly kind: 'for'; readonly name: string; readonly from: Int; readonly to: Int; readonly step: number;
-      readonly lanes?: boolean; readonly parallel?: boolean; readonly body: readonly Stmt[];
+      readonly lanes?: boolean; readonly parallel?: boolean; readonly unroll?: boolean; readonly body: readonly Stmt[];
     }
   | { readonly kind: 'int'; readonly name: string; readonly value: Int }
   /** Defined once; in scope until the end of the enclosing list. */
@@ -131,6 +134,8 @@ export interface Grid {
    */
   readonly lanes: number;
   readonly groups: Groups;
+  /** Groups that a core is to hold at once: it has registers for so many. */
+  readonly resident?: number;
   /** Groups of their own for each row of the batch, or one set for all. */
   readonly batches: 'B' | 1;
   /** Of a tile that begins a sequence which is given whole: 'within' there alone, 'after' elsewhere, and where states are wanted after it. */

@@ -13,7 +13,7 @@ function groups({ groups: g, batches }: NonNullable<Kernel['grid']>): string {
 function stmt(s: Stmt, pad: string): string[] {
   const block = (list: readonly Stmt[]): string[] => list.flatMap((x) => stmt(x, `${pad}  `));
   switch (s.kind) {
-    case 'for': return [`${pad}for ${s.name} = ${int(s.from)} .. ${int(s.to)} by ${s.step}${s.lanes ? ' lanes' : ''}${s.parallel ? ' parallel' : ''} {`, ...block(s.body), `${pad}}`];
+    case 'for': return [`${pad}for ${s.name} = ${int(s.from)} .. ${int(s.to)} by ${s.step}${s.lanes ? ' lanes' : ''}${s.parallel ? ' parallel' : ''}${s.unroll ? ' unroll' : ''} {`, ...block(s.body), `${pad}}`];
     case 'int': return [`${pad}int ${s.name} = ${int(s.value)}`];
     case 'let': case 'var': return [`${pad}${s.kind} ${s.name} = ${value(s.value)}`];
     case 'set': return [`${pad}${s.name} = ${value(s.value)}`];

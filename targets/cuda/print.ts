@@ -59,7 +59,7 @@ class Entry {
 
   print(): Omit<Printed, 'key'> {
     const k = this.#kernel;
-    const { threads = 1, batches = 1 } = k.grid ?? {};
+    const { threads = 1, batches = 1, resident = 1 } = k.grid ?? {};
     const body = k.body.flatMap((s) => this.#stmt(s, '  '));
     const parameters = k.parameters.map((p) => {
       const name = this.#names.get(p.name);
@@ -68,7 +68,7 @@ class Entry {
     });
     const uses = (name: string): boolean => body.some((line) => new RegExp(`\\b${name}\\b`).test(line));
     const text = [
-      `extern "C" __global__ void __launch_bounds__(${threads}, 1) ${ENTRY}(${parameters.join(', ')}) {`,
+      `extern "C" __global__ void __launch_bounds__(${threads}, ${resident}) ${ENTRY}(${parameters.join(', ')}) {`,
       ...(uses('gid') ? ['  const int gid = blockIdx.x;'] : []),
       ...(batches === 'B' && uses('bid') ? ['  const int bid = blockIdx.y;'] : []),
       ...(uses('lid') ? ['  const int lid = threadIdx.x;'] : []),
@@ -89,7 +89,7 @@ class Entry {
         const test = s.step > 0 ? '<' : '>';
         const step = s.step > 0 ? `+= ${s.step}` : `-= ${-s.step}`;
         const name = local(s.name);
-        return [`${pad}for (int ${name} = ${this.#int(s.from)}; ${name} ${test} ${this.#int(s.to)}; ${name} ${step}) {`, ...block(s.body), `${pad}}`];
+        return [...(s.unroll ? [`${pad}#pragma unroll`] : []), `${pad}for (int ${name} = ${this.#int(s.from)}; ${name} ${test} ${this.#int(s.to)}; ${name} ${step}) {`, ...block(s.body), `${pad}}`];
       }
       case 'int': return [`${pad}const int ${local(s.name)} = ${this.#int(s.value)};`];
       case 'let': case 'var': return [`${pad}${s.kind === 'let' ? 'const ' : ''}${this.#type(s.name, s.value)} ${local(s.name)} = ${bare(this.#value(s.value))};`];

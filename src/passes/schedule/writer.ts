@@ -50,7 +50,7 @@ export class Writer {
     return undefined;
   }
 
-  loop(prefix: string, from: Int, to: Int, step: number, options: { lanes?: boolean; parallel?: boolean }, body: (i: Int) => void): void {
+  loop(prefix: string, from: Int, to: Int, step: number, options: { lanes?: boolean; parallel?: boolean; unroll?: boolean }, body: (i: Int) => void): void {
     if (from.kind === 'int' && to.kind === 'int' && (step > 0 ? from.value >= to.value : from.value <= to.value)) return;
     const name = this.fresh(prefix);
     this.#open(false);
@@ -58,7 +58,7 @@ export class Writer {
     body(ivar(name));
     const { stmts } = this.#scopes.pop() as Scope;
     if (stmts.length === 0) return;
-    this.#top.stmts.push({ kind: 'for', name, from, to, step, ...(options.lanes ? { lanes: true } : {}), ...(options.parallel ? { parallel: true } : {}), body: stmts });
+    this.#top.stmts.push({ kind: 'for', name, from, to, step, ...(options.lanes ? { lanes: true } : {}), ...(options.parallel ? { parallel: true } : {}), ...(options.unroll ? { unroll: true } : {}), body: stmts });
   }
   branch(cond: Cond, then: () => void, otherwise: () => void): void {
     const arm = (f: () => void): Stmt[] => {
@@ -77,6 +77,20 @@ export class Writer {
   barrier(): void {
     this.#top.stmts.push({ kind: 'barrier' });
     for (const k of this.#versions.keys()) this.#advance(k);
+  }
+  /** What is read of this memory is known no longer than until the next barrier. */
+  mutable(memory: string): void {
+    this.#versions.set(memory, 0);
+  }
+  /** To the group's memory without waiting; `commit` closes a group of copies, `await` waits for all but the last `pending`. */
+  copy(memory: string, at: Int, buffer: string, from: Int, width: 1 | 4): void {
+    this.#top.stmts.push({ kind: 'copy', memory, at, buffer, from, width });
+  }
+  commit(): void {
+    this.#top.stmts.push({ kind: 'commit' });
+  }
+  await(pending: number): void {
+    this.#top.stmts.push({ kind: 'await', pending });
   }
   comment(text: string): void {
     this.#top.stmts.push({ kind: 'comment', text });

@@ -3,7 +3,7 @@
  * neighbouring elements, the past of a sequence. Nothing is read outside a buffer.
  */
 import type { Int, Kernel, LocalMemory, Value } from '../../../ir/kernel.js';
-import type { Affine, DefinitionId, ExprOf, Index } from '../../../ir/program.js';
+import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item, Stage } from '../../../ir/stages.js';
 import { visitExpr } from '../../../ir/builder.js';
 import { element, lastMember, loadValue } from '../access.js';
@@ -85,6 +85,12 @@ export class Access {
   }
   #load(buffer: string, at: Int, lane: number, env: Env, indices: readonly Affine[]): Value {
     return loadLanes(this.touch(buffer, 'read'), at, lane, env, indices, this.#lanes);
+  }
+  /** Where a plain read of a float32 lies; undefined of anything else. */
+  element(e: Expr, env: Env): { readonly buffer: string; readonly at: Int } | undefined {
+    if (e.kind !== 'read' || !isNow(e.time) || this.#items.has(e.def)) return undefined;
+    const value = this.read(e, env);
+    return value.kind === 'load' && value.access === 'uniform' && this.#layout.element(value.buffer) === 'f32' ? value : undefined;
   }
   /** Another step: in this tile, before it (the kept past), or outside the sequence (0). */
   #shifted(e: ExprOf<'read'>, env: Env, load: (row: Int) => Value): Value {

@@ -9,15 +9,11 @@ import type { Int, Kernel, Stmt, Value } from '../../../ir/kernel.js';
 import { mapStmts, visitStmts } from '../../../ir/map-kernel.js';
 import { iadd, imin, imul, int, intKey, intVars, ivar } from '../ints.js';
 import { THREAD } from './access.js';
+import { linear } from './linear.js';
 import type { Threads } from './machine.js';
 
 type For = Extract<Stmt, { kind: 'for' }>;
 type Load = Extract<Value, { kind: 'load' }>;
-/** constant + Σ coefficient · variable. */
-interface Linear {
-  readonly constant: number;
-  readonly terms: ReadonlyMap<string, number>;
-}
 /** Loads of one buffer whose addresses differ by constants and inner loops only. */
 interface Family {
   readonly buffer: string;
@@ -243,35 +239,6 @@ class Plan {
 /** Elements between what the first and the last lane read. */
 function laneSpan({ stride, last }: { readonly stride: Int; readonly last: Int }): number | undefined {
   return stride.kind === 'int' && last.kind === 'int' ? stride.value * last.value : undefined;
-}
-function linear(e: Int): Linear | undefined {
-  switch (e.kind) {
-    case 'int': return { constant: e.value, terms: new Map() };
-    case 'ivar': return { constant: 0, terms: new Map([[e.name, 1]]) };
-    case 'iadd': {
-      let constant = 0;
-      const terms = new Map<string, number>();
-      for (const t of e.terms) {
-        const l = linear(t);
-        if (!l) return undefined;
-        constant += l.constant;
-        for (const [name, c] of l.terms) terms.set(name, (terms.get(name) ?? 0) + c);
-      }
-      return { constant, terms };
-    }
-    case 'imul': {
-      const parts = e.factors.map(linear);
-      let product: Linear = { constant: 1, terms: new Map() };
-      for (const p of parts) {
-        if (!p || (p.terms.size > 0 && product.terms.size > 0)) return undefined;
-        const by = p.terms.size > 0 ? product.constant : p.constant;
-        const of = p.terms.size > 0 ? p : product;
-        product = { constant: of.constant * by, terms: new Map([...of.terms].map(([n, c]) => [n, c * by])) };
-      }
-      return product;
-    }
-    default: return undefined;
-  }
 }
 /** Overlapping and neighbouring spans as one. */
 function merged(spans: readonly { low: number; high: number }[]): { low: number; high: number }[] {

@@ -177,7 +177,7 @@ class ThreadKernel {
     if (part.kind !== 'whole') return this.#chunks(name);
     if (stage.order !== 'flat') return this.#sequences(name);
     const inTime = stage.items.some((i) => this.#layout.program.definitions[i.def]?.time) && stage.phase === 'step';
-    const tiling = inTime && !this.#needsSequence() && this.#lanes === 1 ? tilingOf(stage, this.#lane, this.#order, this.#items, this.#layout, this.#machine) : undefined;
+    const tiling = inTime && !this.#needsSequence() && this.#lanes === 1 ? tilingOf(stage, this.#lane, this.#order, this.#items, this.#layout, this.#machine, this.#paired ? 2 : 1) : undefined;
     if (tiling) {
       const grid = tileContraction(tiling, { stage, writer: this.#w, envs: this.#envs, access: this.#access, stores: this.#paired ? this.#stores : undefined, expressions: this.#x, rows: this.#access.scalar('R') });
       return this.#access.finish(name, this.#w.body, grid);

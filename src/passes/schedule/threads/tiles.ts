@@ -17,6 +17,7 @@ import { UNROLL } from '../limits.js';
 import type { Env, Envs } from '../places.js';
 import type { Writer } from '../writer.js';
 import { GROUP, THREAD, type Access } from './access.js';
+import { halfOf, halvesOf, rowStride, slabsAhead, type Operand } from './ahead.js';
 import type { Threads } from './machine.js';
 import { neighbour, type PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide } from './places.js';
@@ -33,6 +34,8 @@ export interface Tiling {
   readonly depth: number;
   /** Columns of a thread lie side by side, and rows of a slab at multiples of four, for loads of four numbers. */
   readonly wide: boolean;
+  /** The next slab is copied during this one's multiply-adds (ahead.ts). */
+  readonly ahead: boolean;
 }
 /** Σ over k of an expression of what depends on the row, on the column, or on neither. */
 interface Sum {
@@ -53,11 +56,16 @@ interface Context {
 
 const COLUMNS = 4;
 const ROWS = 4;
+/** Members of the reduced axis that are worth larger tiles where copies are under way meanwhile: what a thread reads of the group's memory serves twice as many sums. */
+const LONG = 32;
 /** Accumulators of one thread at most. */
 const REGISTERS = 64;
 
-/** How to tile a stage, if it is a product of rows and load-time columns. */
-export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly Index[], items: ReadonlyMap<DefinitionId, Item>, layout: Layout, machine: Threads): Tiling | undefined {
+/** Groups that a core is to hold at once: threads enough that some multiply while others wait. */
+const RESIDENT = 6;
+
+/** How to tile a stage, if it is a product of rows and load-time columns; `together`: columns that one thread has to store at once. */
+export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly Index[], items: ReadonlyMap<DefinitionId, Item>, layout: Layout, machine: Threads, together: number): Tiling | undefined {
   if (stage.anchor !== 'contraction' || !lane || stage.items.some((i) => i.inner.length > 0)) return undefined;
   const sums: Sum[] = [];
   let plain = true;
@@ -73,13 +81,22 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   if (!plain || sums.length === 0 || sums.some((s) => (s.e.over as Index).axis.size !== size)) return undefined;
   // Small groups: many of them fit a core, and a barrier waits for few.
   const threads = { rows: 8, columns: 8 };
-  const each = { rows: Math.max(1, Math.min(ROWS, Math.floor(REGISTERS / COLUMNS / sums.length))), columns: COLUMNS };
-  const perMember = sums.reduce((n, s) => n + s.rowLeaves.length * (threads.rows * each.rows + padOf(machine.wide)) + s.columnLeaves.length * threads.columns * COLUMNS, 0);
-  const bytes = (d: number): number => 4 * d * perMember;
+  const ahead = machine.copies && together === 1;
+  const large = ahead && size >= LONG;
+  // A second set of columns where few of them would lie past the end.
+  const columns = large && up(lane.axis.size, 2 * COLUMNS * threads.columns) <= 1.25 * lane.axis.size ? 2 * COLUMNS : COLUMNS;
+  const each = { rows: Math.max(1, Math.min(large ? 2 * ROWS : ROWS, Math.floor(REGISTERS / columns / sums.length))), columns };
+  const tile = { rows: threads.rows * each.rows, columns: threads.columns * columns };
+  const slab = (along: 'row' | 'column', d: number): number => {
+    if (ahead) return halvesOf(size, d) * halfOf(along, tile.rows, tile.columns, d);
+    return d * (along === 'row' ? tile.rows + padOf(machine.wide) : tile.columns);
+  };
+  const bytes = (d: number): number => 4 * sums.reduce((n, s) => n + s.rowLeaves.length * slab('row', d) + s.columnLeaves.length * slab('column', d), 0);
   const depth = [16, 8].find((d) => bytes(d) <= machine.sharedWorth) ?? (bytes(4) <= machine.shared ? 4 : undefined);
   if (depth === undefined) return undefined;
-  return { lane, outer: order.filter((i) => i !== lane), size, sums, threads, each, depth, wide: machine.wide };
+  return { lane, outer: order.filter((i) => i !== lane), size, sums, threads, each, depth, wide: machine.wide, ahead };
 }
+const up = (n: number, to: number): number => Math.ceil(n / to) * to;
 
 /** Beside a row of a slab: what is written down a column goes to different banks of the memory. */
 const padOf = (wide: boolean): number => (wide ? 4 : 1);
@@ -152,11 +169,11 @@ class Tile {
     this.#lx = w.int('lx', split.rest);
     const { each } = this.#t;
     if (each.rows > 1) this.#few = icompare('le', iadd(this.#c.rows, imul(this.#row0, -1)), int(threads.rows));
-    this.#first = w.int('first', this.#few ? imul(this.#ly, { kind: 'iselect', cond: this.#few, then: int(1), else: int(each.rows) }) : this.#ly);
+    this.#first = this.#t.ahead ? this.#ly : w.int('first', this.#few ? imul(this.#ly, { kind: 'iselect', cond: this.#few, then: int(1), else: int(each.rows) }) : this.#ly);
     const base = bindPoint(w, this.#c.envs, this.#c.envs.root(int(0)), outer, w.int('matrix', byMatrix.rest));
     const accumulators = this.#sums(base);
     this.#epilogue(base, accumulators);
-    return { threads: this.#count, lanes: 1, groups: { times: columnTiles * matrices, of: 'R', each: 1, per: this.#tileRows }, batches: 1 };
+    return { threads: this.#count, lanes: 1, groups: { times: columnTiles * matrices, of: 'R', each: 1, per: this.#tileRows }, batches: 1, ...(this.#t.ahead ? { resident: RESIDENT } : {}) };
   }
   #at(base: Env, row: Int): Env {
     return [...base.places].reduce<Env>((e, [i, p]) => this.#c.envs.bind(e, i, p), this.#c.envs.root(row));
@@ -165,56 +182,106 @@ class Tile {
     return this.#tileRows + padOf(this.#t.wide);
   }
   #row(i: number): Int {
-    return iadd(this.#row0, this.#first, int(i));
+    return iadd(this.#row0, this.#first, int(i * this.#between));
+  }
+  /** Rows from one of a thread's to the next: neighbours read neighbours where the reduced axis is contiguous in the group's memory. */
+  get #between(): number {
+    return this.#t.ahead ? this.#t.threads.rows : 1;
   }
   /** A thread has row `i`. */
   #has(i: number): Cond {
     const { rows } = this.#c;
-    return icompare('lt', this.#row(i), i > 0 && this.#few ? { kind: 'iselect', cond: this.#few, then: int(0), else: rows } : rows);
+    return icompare('lt', this.#row(i), i > 0 && this.#few && !this.#t.ahead ? { kind: 'iselect', cond: this.#few, then: int(0), else: rows } : rows);
   }
   #column(j: number): Int {
     return iadd(this.#column0, this.#columnIn(j));
   }
 
+  /** The same, or where that lies past the end the last one; of columns that end together, the last of these. */
+  #inside(j: number): Int {
+    const { size } = this.#t.lane.axis;
+    if (size % this.#tileColumns === 0) return this.#column(j);
+    if (this.#together === 1) return imin(this.#column(j), int(size - 1));
+    const k = j % COLUMNS;
+    return iadd(imin(this.#column(j - k), int(size - COLUMNS)), int(k));
+  }
+  /** Columns that lie side by side and are all there, or none of them. */
+  get #together(): number {
+    return this.#t.wide && this.#t.lane.axis.size % COLUMNS === 0 ? COLUMNS : 1;
+  }
+
   /** Columns of a thread lie apart, so that neighbours read neighbours; in pairs where they are stored so, side by side where they are read so. */
   #columnIn(j: number): Int {
     const { columns } = this.#t.threads;
-    if (this.#t.wide) return iadd(imul(this.#lx, this.#t.each.columns), int(j));
+    if (this.#t.wide) return iadd(imul(this.#lx, COLUMNS), int(COLUMNS * columns * Math.floor(j / COLUMNS) + (j % COLUMNS)));
     if (!this.#c.stores) return iadd(this.#lx, int(j * columns));
     return iadd(imul(this.#lx, 2), int(2 * columns * Math.floor(j / 2) + (j % 2)));
   }
 
   /** Names of the accumulators, by sum, row and column. */
   #sums(base: Env): string[][][] {
+    const { writer: w } = this.#c;
+    const { sums, each } = this.#t;
+    const accumulators = sums.map(() => Array.from({ length: each.rows }, () => Array.from({ length: each.columns }, () => w.variable('acc', num(0)))));
+    const slabs = this.#t.ahead ? this.#ahead(accumulators, base) : this.#slabs(accumulators, base);
+    if (this.#few) w.branch(this.#few, () => w.branch(this.#has(0), () => this.#alone(accumulators, base), () => undefined), slabs);
+    else slabs();
+    return accumulators;
+  }
+  /** Each slab brought, waited for, and added. */
+  #slabs(accumulators: readonly string[][][], base: Env): () => void {
     const { writer: w, access } = this.#c;
     const { sums, each, size, depth } = this.#t;
-    const accumulators = sums.map(() => Array.from({ length: each.rows }, () => Array.from({ length: each.columns }, () => w.variable('acc', num(0)))));
     const rowMemory = new Map(sums.flatMap((s) => s.rowLeaves).map((leaf) => [leaf, access.memory('$rows', depth * this.#rowStride, 'group')]));
     const columnMemory = new Map(sums.flatMap((s) => s.columnLeaves).map((leaf) => [leaf, access.memory('$columns', depth * this.#tileColumns, 'group')]));
-    const slabs = (): void => w.loop('k', int(0), int(size), depth, {}, (k0) => {
+    return () => w.loop('k', int(0), int(size), depth, {}, (k0) => {
       w.barrier();
       for (const [leaf, memory] of rowMemory) this.#bring(leaf, memory, base, k0, 'row');
       for (const [leaf, memory] of columnMemory) this.#bring(leaf, memory, base, k0, 'column');
       w.barrier();
       w.branch(this.#has(0), () => w.loop('kk', int(0), size % depth === 0 ? int(depth) : imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
-        const load = (memory: string, at: Int): Value => w.let({ kind: 'load', buffer: memory, at, access: 'uniform' });
         this.#add(accumulators, each.rows, {
-          row: (leaf, i) => load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#rowStride), imul(this.#ly, each.rows), int(i))),
-          column: (leaf, j) => load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#columnIn(j))),
+          row: (leaf, i) => this.#load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#rowStride), imul(this.#ly, each.rows), int(i))),
+          column: (leaf, j) => this.#load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#columnIn(j))),
         });
       }), () => undefined);
     });
-    if (this.#few) w.branch(this.#few, () => w.branch(this.#has(0), () => this.#alone(accumulators, base), () => undefined), slabs);
-    else slabs();
-    return accumulators;
+  }
+  /** The same with the next slab under way meanwhile; four members of a row are read at once. */
+  #ahead(accumulators: readonly string[][][], base: Env): () => void {
+    const { writer: w, envs, access, expressions } = this.#c;
+    const { sums, each, size, depth, lane } = this.#t;
+    const [rows, columns] = [this.#tileRows, this.#tileColumns];
+    const operands = new Map(sums.flatMap((s) => [...s.rowLeaves.map((leaf) => [leaf, 'row'] as const), ...s.columnLeaves.map((leaf) => [leaf, 'column'] as const)].map(([leaf, along]): [Expr, Operand] => [leaf, {
+      leaf, along, over: s.e.over as Index, memory: access.memory(along === 'row' ? '$rows' : '$columns', halvesOf(size, depth) * halfOf(along, rows, columns, depth), 'group'),
+    }])));
+    const compute = (half: Int, count: Int): void => {
+      const at = (leaf: Expr, offset: Int): Value => {
+        const { memory, along } = operands.get(leaf) as Operand;
+        return this.#load(memory, iadd(imul(half, halfOf(along, rows, columns, depth)), offset));
+      };
+      const member = (kk: Int): void => this.#add(accumulators, each.rows, {
+        row: (leaf, i) => at(leaf, iadd(imul(iadd(this.#ly, int(i * this.#between)), rowStride(depth)), kk)),
+        column: (leaf, j) => at(leaf, iadd(imul(kk, columns), this.#columnIn(j))),
+      });
+      const four = size % 4 === 0;
+      w.loop('kk', int(0), count, four ? 4 : 1, {}, (kk) => {
+        if (four) w.loop('u', int(0), int(4), 1, { unroll: true }, (u) => member(iadd(kk, u)));
+        else member(kk);
+      });
+    };
+    const slabs = { operands: [...operands.values()], rows, columns, size, depth, lane, threads: this.#count, row0: this.#row0, column0: this.#column0, allRows: this.#c.rows, env: (row: Int) => this.#at(base, row) };
+    return () => slabsAhead(slabs, { writer: w, envs, access, expressions }, compute);
+  }
+  #load(buffer: string, at: Int): Value {
+    return this.#c.writer.let({ kind: 'load', buffer, at, access: 'uniform' });
   }
   /** The sums of a thread's only row, of what it reads itself. */
   #alone(accumulators: readonly string[][][], base: Env): void {
     const { writer: w, envs, expressions } = this.#c;
     const { lane, size, sums, each } = this.#t;
     const at = this.#at(base, w.int('row', this.#row(0)));
-    const last = int(lane.axis.size - 1);
-    const columns = Array.from({ length: each.columns }, (_, j) => w.int('column', lane.axis.size % this.#tileColumns === 0 ? this.#column(j) : imin(this.#column(j), last)));
+    const columns = Array.from({ length: each.columns }, (_, j) => w.int('column', this.#inside(j)));
     w.loop('k', int(0), int(size), 1, {}, (k) => {
       const value = (leaf: Expr, env: Env): Value => {
         const { e } = sums.find((s) => s.rowLeaves.includes(leaf) || s.columnLeaves.includes(leaf)) as Sum;
@@ -293,7 +360,7 @@ class Tile {
       const all = Array.from({ length: each.columns }, (_, j) => j);
       if (whole) compute(all);
       else if (stores) for (let j = 0; j < each.columns; j += 2) w.branch(icompare('lt', this.#column(j), int(lane.axis.size)), () => compute([j, j + 1]), () => undefined);
-      else for (const j of all) w.branch(icompare('lt', this.#column(j), int(lane.axis.size)), () => compute([j]), () => undefined);
+      else for (let j = 0; j < each.columns; j += this.#together) w.branch(icompare('lt', this.#column(j), int(lane.axis.size)), () => compute(all.slice(j, j + this.#together)), () => undefined);
     }, () => undefined);
   }
 }
