@@ -4,12 +4,11 @@ import { dependencies, visitExpr } from '../ir/builder.js';
 import { components } from '../ir/components.js';
 import type { Definition, DefinitionId, Expr, Program } from '../ir/program.js';
 
-/** The program, with the direction of each recurrence. */
-export function checkCausality(program: Program, diagnostics: Diagnostics): Program {
+/** The program, with the direction of each recurrence. `markable`: an equation that `state` can be written before, where it stands. */
+export function checkCausality(program: Program, markable: (id: DefinitionId) => boolean, diagnostics: Diagnostics): Program {
   const defs = [...program.definitions];
   const def = (id: DefinitionId): Definition => defs[id] as Definition;
   checkInverses(program, diagnostics);
-  const outputs = new Set(program.outputs.map((o) => o.def));
   const ids = defs.map((d) => d.id);
   for (const group of components(ids, (id) => dependencies(def(id)))) {
     const self = group.length > 1 || dependencies(def(group[0] as DefinitionId)).has(group[0] as DefinitionId);
@@ -18,7 +17,7 @@ export function checkCausality(program: Program, diagnostics: Diagnostics): Prog
       if (d.kind === 'equation' && d.state) diagnostics.error('SSM3103', d.span, { name: d.name });
       continue;
     }
-    checkGroup(group, def, outputs, diagnostics, defs);
+    checkGroup(group, def, markable, diagnostics, defs);
   }
   const now = (id: DefinitionId): DefinitionId[] => sameStep(def(id));
   for (const group of components(ids, now)) {
@@ -30,7 +29,7 @@ export function checkCausality(program: Program, diagnostics: Diagnostics): Prog
   return { ...program, definitions: defs };
 }
 
-function checkGroup(group: readonly DefinitionId[], def: (id: DefinitionId) => Definition, outputs: ReadonlySet<DefinitionId>, diagnostics: Diagnostics, defs: Definition[]): void {
+function checkGroup(group: readonly DefinitionId[], def: (id: DefinitionId) => Definition, markable: (id: DefinitionId) => boolean, diagnostics: Diagnostics, defs: Definition[]): void {
   const offsets: number[] = [];
   for (const id of group) {
     const d = def(id);
@@ -45,11 +44,11 @@ function checkGroup(group: readonly DefinitionId[], def: (id: DefinitionId) => D
   const future = offsets.some((o) => o > 0);
   const names = group.map((id) => `\`${def(id).name}\``).join(', ');
   // An output can't be a state too: one that can is what the message is about.
-  const markable = group.find((id) => def(id).kind === 'equation' && !outputs.has(id));
-  const span = def(markable ?? (group[0] as DefinitionId)).span;
+  const mark = group.find(markable);
+  const span = def(mark ?? (group[0] as DefinitionId)).span;
   if (past && future) diagnostics.error('SSM3104', span, { names });
   const states = group.map(def).filter((d) => d.kind === 'equation' && d.state);
-  if ((past || future) && states.length === 0) diagnostics.error('SSM3102', span, { names, mark: markable !== undefined });
+  if ((past || future) && states.length === 0) diagnostics.error('SSM3102', span, { names, mark: mark !== undefined });
   if (!future) return;
   for (const d of states) if (d.kind === 'equation' && d.state) defs[d.id] = { ...d, state: { ...d.state, direction: 'backward' } };
 }

@@ -5,7 +5,7 @@
 import type { CallExpr, Declaration, Equation, Expr as Syntax, Span, Statement } from '../../grammar/ast.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Builder } from '../ir/builder.js';
-import type { Axis, Definition, Index } from '../ir/program.js';
+import type { Axis, Definition, DefinitionId, Index } from '../ir/program.js';
 import { Declarations } from './declarations.js';
 import { Equations, snapshot, type Array_ } from './equations.js';
 import { chosenArm, functionNames, parts, type Env } from './expressions.js';
@@ -45,6 +45,10 @@ export class Elaborator {
   }
   get params(): readonly ParamInfo[] {
     return this.#declarations.params;
+  }
+  /** Written as an equation that is neither state nor output. */
+  isPlain(id: DefinitionId): boolean {
+    return this.#equations.isPlain(id);
   }
   get definitions(): Definition[] {
     return this.#equations.table.list;

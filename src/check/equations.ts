@@ -47,6 +47,10 @@ export class Equations {
       ofMatrix: (op, span, indices, matrix) => this.table.ofMatrix(`${this.#current.name}#${op}`, op, span, indices, matrix),
     });
   }
+  /** Written as an equation that is neither state nor output. */
+  isPlain(id: DefinitionId): boolean {
+    return this.#pending.get(id)?.equation.role === 'plain';
+  }
   /** Scopes of equations, with the names that they have used. */
   get scopes(): Scope[] {
     return [...this.#pending.values()].map((p) => p.scope);

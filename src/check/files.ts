@@ -1,5 +1,5 @@
 /** Loads a spec and what it imports. Paths are POSIX and relative to the project's root, as the host sees it. */
-import type { Declaration, Import, SourceFile } from '../../grammar/ast.js';
+import type { Declaration, Import, SourceFile, SyntaxFault } from '../../grammar/ast.js';
 import { parse } from '../../grammar/parser.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Code } from '../diagnostics/messages.js';
@@ -32,6 +32,14 @@ function parsed(host: SourceHost, path: string, text: string): ReturnType<typeof
   return made;
 }
 
+/** So many brackets are tried in a text: each is parsed once more. */
+const mostTried = 3;
+/** Whether a text reads better with the bracket that a fault wants where the fault wants it: another may be missing, or one be too many. */
+function closes(text: string, path: string, { args }: SyntaxFault, faults: number): boolean {
+  const at = Number(args['after']);
+  return parse(`${text.slice(0, at)}${String(args['want']).replaceAll("'", '')}${text.slice(at)}`, path).faults.length < faults;
+}
+
 export class Loader {
   readonly #host: SourceHost;
   readonly #diagnostics: Diagnostics;
@@ -52,7 +60,12 @@ export class Loader {
     const known = this.#loaded.get(path);
     if (known) return known;
     const { file, faults } = parsed(this.#host, path, text);
-    for (const f of faults) this.#diagnostics.error(f.code as Code, f.span, f.args as never);
+    let tried = 0;
+    for (const f of faults) {
+      const { after, ...rest } = f.args;
+      const mends = after !== undefined && tried++ < mostTried && closes(text, path, f, faults.length);
+      this.#diagnostics.error(f.code as Code, f.span, (mends ? f.args : rest) as never);
+    }
     const blocks = new Map<string, { declaration: Declaration; home: LoadedFile }>();
     const loaded: LoadedFile = { file, blocks, missing: new Set() };
     this.#loading.push(path);

@@ -24,6 +24,12 @@ export interface Checked {
   readonly files: readonly SourceFile[];
   /** What names mean, also where there are mistakes: the model's body first, then blocks by themselves. */
   readonly seen: readonly Sightings[];
+  /** Of the model's tensors, in order: by their instance, and as they are stored. */
+  readonly names: readonly TensorName[];
+}
+export interface TensorName {
+  readonly instance: string;
+  readonly stored: string;
 }
 /** All mistakes of all files are reported in one run; the program is absent if there is one. */
 export function check(entry: string, host: SourceHost, builder: Builder, diagnostics: Diagnostics, options: CheckOptions = {}): Checked {
@@ -32,7 +38,7 @@ export function check(entry: string, host: SourceHost, builder: Builder, diagnos
   const text = host.read(entry);
   if (text === undefined) {
     diagnostics.error('SSM2003', top, { path: entry });
-    return { program: undefined, files: [], seen: [] };
+    return { program: undefined, files: [], seen: [], names: [] };
   }
   const loaded = loader.load(entry, text);
   const blocks = loader.loaded.flatMap((own) => (host.std.has(own.file.path) ? [] : checkBlocks(own, diagnostics)));
@@ -40,12 +46,12 @@ export function check(entry: string, host: SourceHost, builder: Builder, diagnos
   const model = options.model === undefined ? models[0] : models.find((m) => m.name.text === options.model);
   if (!model || (models.length > 1 && options.model === undefined)) {
     if (!diagnostics.hasErrors) diagnostics.error('SSM2029', top, { what: modelMessage(models.map((m) => m.name.text), options.model) });
-    return { program: undefined, files: loader.files, seen: blocks };
+    return { program: undefined, files: loader.files, seen: blocks, names: [] };
   }
   const work = new Elaborator(builder, diagnostics);
   work.model(model, loaded);
   work.initials();
-  namePieces(work, diagnostics);
+  const names = namePieces(work, diagnostics);
   const inputs = ports(work, diagnostics);
   const seen: Sightings[] = [{ list: work.sightings, definitions: work.definitions, madeUp: false }, ...blocks];
   const program: Program = {
@@ -53,10 +59,10 @@ export function check(entry: string, host: SourceHost, builder: Builder, diagnos
     definitions: work.definitions, inputs, outputs: work.outputs.map((o) => ({ name: o.name, def: o.def })),
   };
   for (const o of work.outputs) if ((work.definitions[o.def] as Definition).type === 'complex') diagnostics.error('SSM2022', o.span, { what: `output \`${o.name}\``, type: 'a complex number', want: 'real; use re, im or abs' });
-  if (diagnostics.hasErrors) return { program: undefined, files: loader.files, seen };
+  if (diagnostics.hasErrors) return { program: undefined, files: loader.files, seen, names };
   checkInitialisers(program, diagnostics);
-  const checked = checkCausality(program, diagnostics);
-  return { program: diagnostics.hasErrors ? undefined : checked, files: loader.files, seen };
+  const checked = checkCausality(program, (id) => work.isPlain(id), diagnostics);
+  return { program: diagnostics.hasErrors ? undefined : checked, files: loader.files, seen, names };
 }
 function modelMessage(names: readonly string[], wanted: string | undefined): string {
   if (names.length === 0) return 'this file has no model';
@@ -66,7 +72,8 @@ function modelMessage(names: readonly string[], wanted: string | undefined): str
 }
 
 /** Stored names: path, the member's label where the parameter has modalities and more, name; then the model's renames. */
-function namePieces(work: Elaborator, diagnostics: Diagnostics): void {
+function namePieces(work: Elaborator, diagnostics: Diagnostics): readonly TensorName[] {
+  const names: TensorName[] = [];
   const hits = new Set<unknown>();
   const taken = new Map<string, Span>();
   const renamed = (name: string): string => {
@@ -78,7 +85,11 @@ function namePieces(work: Elaborator, diagnostics: Diagnostics): void {
   };
   for (const p of work.params) {
     const d = work.definitions[p.def] as DefinitionOf<'param'>;
-    const pieces = piecesOf(d, p).map((piece) => ({ ...piece, name: renamed(piece.name) }));
+    const pieces = piecesOf(d, p).map((piece) => {
+      const stored = renamed(piece.name);
+      names.push({ instance: piece.name, stored });
+      return { ...piece, name: stored };
+    });
     for (const piece of pieces) {
       if (taken.has(piece.name)) diagnostics.error('SSM2030', p.span, { name: piece.name });
       taken.set(piece.name, p.span);
@@ -86,6 +97,7 @@ function namePieces(work: Elaborator, diagnostics: Diagnostics): void {
     work.definitions[p.def] = { ...d, pieces };
   }
   for (const r of work.renames) if (!hits.has(r)) diagnostics.error('SSM2031', r.span, { from: r.from });
+  return names;
 }
 function piecesOf(d: DefinitionOf<'param'>, p: ParamInfo): Piece[] {
   const at = d.indices.findIndex((i) => i.axis.labels !== undefined);

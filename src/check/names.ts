@@ -1,8 +1,10 @@
-/** Nearest names, for suggestions. */
+/** The nearest other name, for suggestions. */
 export function nearest(name: string, among: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const other of among) {
+    // What is there, but can't stand here.
+    if (other === name) continue;
     const d = distance(name.toLowerCase(), other.toLowerCase());
     if (d < least && d < Math.max(name.length, other.length)) { least = d; best = other; }
   }

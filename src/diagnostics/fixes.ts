@@ -8,7 +8,7 @@ const meant = (span: Span, { near }: { readonly near?: string | undefined }): Fi
   (near === undefined ? undefined : { text: `write \`${near}\``, edits: [{ span, replacement: near }] });
 const insertion = (file: string, at: number, text: string): Fix => ({ text: `insert \`${text}\``, edits: [{ span: { file, start: at, end: at }, replacement: text }] });
 
-const fixers: { readonly [C in Code]?: Fixer<C> } = {
+export const fixers: { readonly [C in Code]?: Fixer<C> } = {
   SSM1002: (span, { text }) => (text === "'#'" ? { text: 'comments begin with `//`', edits: [{ span, replacement: '//' }] } : undefined),
   SSM1004: (span, { want, after }) => (after === undefined ? undefined : insertion(span.file, after, want.replaceAll("'", ''))),
   SSM2001: meant,

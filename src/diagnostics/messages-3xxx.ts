@@ -2,7 +2,7 @@
 export const recurrenceMessages = {
   SSM3101: (a: { cycle: string }) => `these depend on each other at the same step: ${a.cycle}`,
   /** `mark`: the definition is an equation that can be marked where it stands. */
-  SSM3102: (a: { names: string; mark?: boolean }) => `${a.names} read their own past: mark one of them as \`state\``,
+  SSM3102: (a: { names: string; mark?: boolean }) => `${a.names} ${a.names.includes(',') ? 'read their' : 'reads its'} own past: ${a.mark ? 'mark one of them as `state`' : "an output can't be a state, so write the recurrence as a `state` equation of its own"}`,
   SSM3103: (a: { name: string }) => `state \`${a.name}\` doesn't read itself at another step`,
   SSM3104: (a: { names: string }) => `the recurrence of ${a.names} reads both the past and the future`,
   SSM3105: (a: { name: string }) => `\`initial\` is for states, and has no t: \`${a.name}\` is not one`,
