@@ -2,7 +2,7 @@
 import { parse } from '../../grammar/parser.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { importOf } from './completion.js';
-import type { Edit } from './navigation.js';
+import { applyEdits, type Edit } from './edits.js';
 import type { Project } from './project.js';
 
 export interface Action {
@@ -27,7 +27,4 @@ export function actionsFor(project: Project, diagnostics: readonly Diagnostic[],
 /** A fix makes no text that reads worse than before. */
 function parses(text: string, path: string, edits: readonly Edit[]): boolean {
   return parse(applyEdits(text, edits), path).faults.length <= parse(text, path).faults.length;
-}
-export function applyEdits(text: string, edits: readonly Edit[]): string {
-  return edits.toSorted((a, b) => b.span.start - a.span.start).reduce((t, e) => t.slice(0, e.span.start) + e.replacement + t.slice(e.span.end), text);
 }

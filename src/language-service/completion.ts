@@ -4,7 +4,7 @@ import type { Analyses } from './analysis.js';
 import { bodyNames } from './body-names.js';
 import { constants, fileKeywords, functions, initialisers, reductions, statementKeywords, type Builtin } from './builtins.js';
 import { factsAt, shapeText, sizesText } from './facts.js';
-import type { Edit } from './navigation.js';
+import type { Edit } from './edits.js';
 import { resolveImport, type Project } from './project.js';
 import { placeOf, type Place, type Situation } from './situation.js';
 import type { BodyNames, SymbolKind, Symbol_ } from './symbols.js';

@@ -1,12 +1,9 @@
 /** From a place to the places that have to do with it: definitions, references, renames. */
 import type { Span } from '../../grammar/ast.js';
+import type { Edit } from './edits.js';
 import { resolveImport, type Project } from './project.js';
+import { renameMapEdits } from './rename-map.js';
 import type { Occurrence, Symbol_ } from './symbols.js';
-
-export interface Edit {
-  readonly span: Span;
-  readonly replacement: string;
-}
 
 /** The occurrence that holds the offset, or ends at it. */
 export function occurrenceAt(project: Project, path: string, offset: number): Occurrence | undefined {
@@ -75,7 +72,13 @@ export function renameAt(project: Project, path: string, offset: number, to: str
   const { file, kind, name } = symbol;
   if (!(kind === 'param' ? dottedName : plainName).test(to) || to === 't' && kind !== 'instance') return `\`${to}\` can't be a name`;
   if (to !== name && project.occurrences(file).some((o) => o.symbol.name === to && scopeOf(o.symbol) === scopeOf(symbol))) return `\`${to}\` is already defined here`;
-  return spansOf(project, symbol).map((span) => ({ span, replacement: to }));
+  const edits = spansOf(project, symbol).map((span) => ({ span, replacement: to }));
+  const map = namesTensors(symbol) ? renameMapEdits(project, edits) : [];
+  return typeof map === 'string' ? map : [...edits, ...map];
+}
+/** Tensors may be stored under it. */
+function namesTensors({ kind }: Symbol_): boolean {
+  return ['instance', 'block', 'param', 'member'].includes(kind);
 }
 /** Among what a name must be the only one. */
 function scopeOf({ id, kind, name }: Symbol_): string {

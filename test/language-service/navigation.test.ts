@@ -108,6 +108,34 @@ describe('rename', () => {
     const edits = c.service.rename(c.path, c.offset, 'factor');
     expect(Array.isArray(edits) && edits.map((e) => e.span.file).toSorted()).toEqual(['spec.ssm', 'twice.ssm', 'twice.ssm']);
   });
+  const stored = (renames: string, body = 'x = Linear(x, out = c) as embed\n  repeat 2 as layers { x = x + Mix(x) }'): string =>
+    `import Linear from "std"\nblock Mix(x[t, m, c]) {\n  param w.a[m, c] = 1\n  output y[t, m, c] = w.a[m, c] * x[t, m, c]\n}\nmodel M {\n  modalities m = left, right\n  axis c = 2\n  input x[t, m, c]\n  ${body}\n  output y = x\n  ${renames}\n}\n`;
+  /** The text with the cursor before the n-th `what`. */
+  const marked = (text: string, what: string): string => text.replace(what, `‸${what}`);
+  it.each([
+    ['an instance', 'rename "embed.{m}.weight" to "in.{m}"', 'embed\n', 'proj', 'rename "proj.{m}.weight" to "in.{m}"'],
+    ['a repeat', 'rename "layers.{i}.mix.{m}.w.a" to "l{i}.{m}"', 'layers {', 'blocks', 'rename "blocks.{i}.mix.{m}.w.a" to "l{i}.{m}"'],
+    ['a block whose instances have no names', 'rename "layers.{i}.mix.{m}.w.a" to "l{i}.{m}"', 'Mix(x[', 'BigMixer', 'rename "layers.{i}.big_mixer.{m}.w.a" to "l{i}.{m}"'],
+    ['a parameter, to a name of more parts', 'rename "layers.{i}.mix.{m}.w.a" to "l{i}.{m}"', 'w.a[m, c] =', 'gain', 'rename "layers.{i}.mix.{m}.gain" to "l{i}.{m}"'],
+    ['a member', 'rename "layers.{i}.mix.left.w.a" to "l{i}"', 'left,', 'west', 'rename "layers.{i}.mix.west.w.a" to "l{i}"'],
+    ['a member that a hole stands for, whose label is stored nowhere', 'rename "layers.{i}.mix.left.w.a" to "l{i}"', 'right\n', 'east', 'rename "layers.{i}.mix.left.w.a" to "l{i}"'],
+  ])('keeps the names that tensors are stored under: of %s', (_, renames, what, to, followed) => {
+    const now = renamed(marked(stored(renames), what), to);
+    expect(now).toContain(followed);
+    expect(place(now).service.diagnostics('spec.ssm')).toEqual([]);
+  });
+  it('changes patterns in models of other files', () => {
+    const lib = 'block Twice(x[t, c]) {\n  param by[c] = 2\n  output y[t, c] = by[c] * x[t, c]\n}\n';
+    const c = place(lib.replace('by[c] =', '‸by[c] ='), { 'model.ssm': `import Twice from "./spec.ssm"\n${model('output y = Twice(x)\n  rename "twice.by" to "factor"')}` });
+    const edits = c.service.rename(c.path, c.offset, 'gain');
+    expect(Array.isArray(edits) && edits.map((e) => [e.span.file, e.replacement])).toEqual([['spec.ssm', 'gain'], ['spec.ssm', 'gain'], ['model.ssm', 'twice.gain']]);
+  });
+  it.each([
+    ['where a hole takes the name of the label with it', stored('rename "layers.{i}.mix.{m}.w.a" to "l{i}.{m}"'), 'left,', '`rename "layers.{i}.mix.{m}.w.a"` of `M` can\'t follow: change it first'],
+    ['where the spec has mistakes', stored('rename "layers.{i}.mix.{m}.w.a" to "l{i}.{m}"').replace('output y = x', 'output y = z'), 'layers {', '`M` has `rename`s, which must follow: mend the mistakes of the spec first'],
+  ])('refuses %s', (_, text, what, why) => {
+    expect(renamed(marked(text, what), 'other')).toBe(why);
+  });
   it.each([
     ['what is no name', model('output y[t, c] = ‸1'), 'a', 'there is no name of yours here'],
     ['a function', model('output y[t, c] = e‸xp(x[t, c])'), 'a', 'there is no name of yours here'],
