@@ -26,14 +26,15 @@ export async function extensionFiles() {
   for (const [name, text] of await bundles()) files.set(name, Buffer.from(text));
   return files;
 }
-/** The client, with the editor's own module left out, and the server. */
+/** The client, with the editor's own module left out, the server, and its thread that compiles. */
 async function bundles() {
   const common = { bundle: true, platform: 'node', format: 'cjs', target: 'node20', minify: true, legalComments: 'inline', write: false, logLevel: 'error', absWorkingDir: root };
   const client = await build({ ...common, entryPoints: ['grammar/editor/src/extension.ts'], external: ['vscode'] });
   const server = await build({
     ...common, entryPoints: ['grammar/editor/src/server.ts'], define: { 'import.meta.url': '__here' }, banner: { js: 'const __here = require("node:url").pathToFileURL(__filename).href;' },
   });
-  return [['extension.cjs', client.outputFiles[0].text], ['server.cjs', server.outputFiles[0].text]];
+  const thread = await build({ ...common, format: 'esm', entryPoints: ['src/lsp/compiling-thread.ts'] });
+  return [['extension.cjs', client.outputFiles[0].text], ['server.cjs', server.outputFiles[0].text], ['compiling-thread.js', thread.outputFiles[0].text]];
 }
 
 export async function vsix() {
@@ -74,7 +75,7 @@ function installerManifest(m) {
 `;
 }
 function contentTypes(paths) {
-  const types = { json: 'application/json', cjs: 'application/javascript', md: 'text/markdown', txt: 'text/plain', ssm: 'text/plain', vsixmanifest: 'text/xml' };
+  const types = { json: 'application/json', cjs: 'application/javascript', js: 'application/javascript', md: 'text/markdown', txt: 'text/plain', ssm: 'text/plain', vsixmanifest: 'text/xml' };
   const used = [...new Set([...paths.map((p) => p.slice(p.lastIndexOf('.') + 1)), 'vsixmanifest'])].sort();
   const rows = used.map((e) => `<Default Extension=".${e}" ContentType="${types[e]}" />`).join('');
   return `<?xml version="1.0" encoding="utf-8"?>\n<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">${rows}</Types>\n`;

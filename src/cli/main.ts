@@ -5,43 +5,45 @@ import { fileURLToPath } from 'node:url';
 import { nearest } from '../check/names.js';
 import { SsmcError } from '../runtime/index.js';
 import { version } from '../version.js';
-import { benchCommand } from './bench.js';
-import { checkCommand } from './check.js';
 import { helpText, parseCommand, type Command } from './command.js';
-import { compileCommand } from './compile.js';
-import { doctorCommand } from './doctor.js';
-import { explainCommand } from './explain.js';
-import { formatCommand } from './format.js';
-import { importCommand } from './import.js';
-import { initCommand } from './init.js';
 import { InputFault, UsageError, type Io } from './io.js';
-import { lspCommand } from './lsp.js';
-import { runCommand } from './run.js';
-import { typesCommand } from './types.js';
-import { verifyCommand } from './verify.js';
-import { weightsCommand } from './weights.js';
 
-const commands: readonly Command[] = [initCommand, compileCommand, checkCommand, runCommand, verifyCommand, weightsCommand, explainCommand, formatCommand, importCommand, benchCommand, doctorCommand, lspCommand, typesCommand];
+/** Each is loaded when it is asked for: what writes TypeScript takes as long to load as a check takes in all. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import('./init.js')).initCommand,
+  compile: async () => (await import('./compile.js')).compileCommand,
+  check: async () => (await import('./check.js')).checkCommand,
+  run: async () => (await import('./run.js')).runCommand,
+  verify: async () => (await import('./verify.js')).verifyCommand,
+  weights: async () => (await import('./weights.js')).weightsCommand,
+  explain: async () => (await import('./explain.js')).explainCommand,
+  format: async () => (await import('./format.js')).formatCommand,
+  import: async () => (await import('./import.js')).importCommand,
+  bench: async () => (await import('./bench.js')).benchCommand,
+  doctor: async () => (await import('./doctor.js')).doctorCommand,
+  lsp: async () => (await import('./lsp.js')).lspCommand,
+  types: async () => (await import('./types.js')).typesCommand,
+};
 
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined) {
-    io.err(overview());
+    io.err(await overview());
     return 2;
   }
   if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help'], io);
   if (name === '--help' || name === '-h' || name === 'help') {
-    io.out(overview());
+    io.out(await overview());
     return 0;
   }
   if (name === '--version') {
     io.out(`${version}\n`);
     return 0;
   }
-  const command = commands.find((c) => c.name === name);
+  const command = await (Object.hasOwn(commands, name) ? commands[name]?.() : undefined);
   try {
     if (!command) {
-      const near = nearest(name, commands.map((c) => c.name));
+      const near = nearest(name, Object.keys(commands));
       throw new UsageError(`there is no command \`${name}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`);
     }
     if (rest.includes('--help') || rest.includes('-h')) {
@@ -70,8 +72,9 @@ function failed(error: unknown, command: Command | undefined, io: Io, json: bool
 /** What the system refuses: a folder that isn't there, a file that may not be written. */
 const isSystemError = (error: unknown): error is Error => error instanceof Error && 'syscall' in error && 'code' in error;
 
-function overview(): string {
-  return ['ssmc: a compiler for state-space models', '', ...commands.map((c) => `  ${c.usage.padEnd(52)} ${c.help.split(/\.(?:\s|$)/)[0] ?? ''}`), '', 'ssmc COMMAND --help says more.', ''].join('\n');
+async function overview(): Promise<string> {
+  const all = await Promise.all(Object.values(commands).map((load) => load()));
+  return ['ssmc: a compiler for state-space models', '', ...all.map((c) => `  ${c.usage.padEnd(52)} ${c.help.split(/\.(?:\s|$)/)[0] ?? ''}`), '', 'ssmc COMMAND --help says more.', ''].join('\n');
 }
 
 function isMain(): boolean {

@@ -27,6 +27,16 @@ export function hoverAt(project: Project, analyses: Analyses, path: string, offs
   return found ? { markdown: `${code(found.signature)}\n${found.text}`, span: word.span } : undefined;
 }
 
+/** It tells how a state is run, which takes a compilation: some 0.1 s, where other hovers take a millisecond. */
+export function hoverCompiles(project: Project, analyses: Analyses, path: string, offset: number): boolean {
+  const here = occurrenceAt(project, path, offset);
+  return here !== undefined && definingOccurrences(project, here).some((s) => factsAt(analyses, s.span.file, s.span.start, path).some(isRun));
+}
+/** A state with true sizes: it is in a model. */
+function isRun({ definition: d, madeUp }: Fact): boolean {
+  return d?.kind === 'equation' && d.state !== undefined && !madeUp;
+}
+
 function symbolText(project: Project, analyses: Analyses, here: Occurrence): string {
   const { symbol } = here;
   const sites = definingOccurrences(project, here);

@@ -8,21 +8,22 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { actionsFor, type Action } from './actions.js';
 import { Analyses } from './analysis.js';
 import { completionsAt, type Completion } from './completion.js';
+import type { Edit } from './edits.js';
 import { hintsOf, type Hint } from './hints.js';
-import { hoverAt, type Hover } from './hover.js';
+import { hoverAt, hoverCompiles, type Hover } from './hover.js';
 import { kernelsAt, type KernelsAnswer } from './kernels.js';
-import { definitionsAt, highlightsAt, referencesAt, renamable, renameAt, type Edit } from './navigation.js';
+import { definitionsAt, highlightsAt, referencesAt, renamable, renameAt } from './navigation.js';
 import { outlineOf, type OutlineItem } from './outline.js';
 import { Project, type ServiceHost } from './project.js';
 import { semanticTokensOf, type SemanticToken } from './semantic-tokens.js';
 
 export type { Action } from './actions.js';
-export { applyEdits } from './actions.js';
+export { applyEdits } from './edits.js';
 export type { Completion, CompletionKind } from './completion.js';
 export type { Hint } from './hints.js';
 export type { Hover } from './hover.js';
 export type { KernelsAnswer } from './kernels.js';
-export type { Edit } from './navigation.js';
+export type { Edit } from './edits.js';
 export type { OutlineItem } from './outline.js';
 export type { ServiceHost } from './project.js';
 export { tokenModifiers, tokenTypes, type SemanticToken } from './semantic-tokens.js';
@@ -50,6 +51,10 @@ export class LanguageService {
   }
   hover(path: string, offset: number): Hover | undefined {
     return hoverAt(this.#project, this.#analyses, path, offset);
+  }
+  /** Whether a hover takes a compilation. */
+  hoverCompiles(path: string, offset: number): boolean {
+    return hoverCompiles(this.#project, this.#analyses, path, offset);
   }
   definitions(path: string, offset: number): readonly Span[] {
     return definitionsAt(this.#project, path, offset);

@@ -6,9 +6,11 @@ import {
 import { tokenModifiers, tokenTypes } from '../language-service/index.js';
 import type { Lines } from '../language-service/lines.js';
 import { version } from '../version.js';
+import { Compiling } from './compiling.js';
 import { actionOf, completionOf, editOf, highlightOf, hintOf, hoverOf, locationOf, outlineSymbol, rangeOf, tokenData, workspaceEditOf } from './convert.js';
 import { Documents } from './documents.js';
 import { Publisher } from './publisher.js';
+import { warmUp } from './warm-up.js';
 import { Workspace, type Place } from './workspace.js';
 
 const capabilities: InitializeResult['capabilities'] = {
@@ -43,25 +45,29 @@ export function register(connection: Connection): void {
   const onBug = (error: unknown): void => connection.console.error(`a bug of ours: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   const documents = new Documents();
   const workspace = new Workspace(documents, onBug);
-  const publisher = new Publisher(connection, documents, workspace, onBug);
+  const compiling = new Compiling(documents);
+  const publisher = new Publisher(connection, documents, workspace, compiling, onBug);
   const here = (uri: string): Place & { readonly lines: Lines } => {
     const place = workspace.place(uri);
     return { ...place, lines: place.project.lines(place.path) };
   };
   /** A bug costs one answer, not the session. */
-  const answer = <P extends { readonly textDocument: { readonly uri: string } }, R>(nothing: R, f: (place: Place & { readonly lines: Lines }, params: P) => R) => (params: P): R => {
+  const answer = <P extends { readonly textDocument: { readonly uri: string } }, R>(nothing: R, f: (place: Place & { readonly lines: Lines }, params: P) => R | Promise<R>) => async (params: P): Promise<R> => {
     try {
-      return f(here(params.textDocument.uri), params);
+      return await f(here(params.textDocument.uri), params);
     } catch (error) {
       if (error instanceof ResponseError) throw error;
       onBug(error);
       return nothing;
     }
   };
-  const answerAt = <P extends { readonly textDocument: { readonly uri: string }; readonly position: Position }, R>(nothing: R, f: (at: At, params: P) => R) =>
+  const answerAt = <P extends { readonly textDocument: { readonly uri: string }; readonly position: Position }, R>(nothing: R, f: (at: At, params: P) => R | Promise<R>) =>
     answer<P, R>(nothing, (place, params) => f({ ...place, offset: place.lines.offsetOf(params.position) }, params));
 
-  connection.onInitialize((): InitializeResult => ({ capabilities, serverInfo: { name: 'ssmc', version } }));
+  connection.onInitialize((): InitializeResult => {
+    warmUp();
+    return { capabilities, serverInfo: { name: 'ssmc', version } };
+  });
   connection.onShutdown(() => publisher.stop());
   connection.onDidOpenTextDocument(({ textDocument: { uri, version: v, text } }) => {
     documents.open({ uri, version: v, text });
@@ -80,8 +86,8 @@ export function register(connection: Connection): void {
     publisher.changed();
   });
 
-  connection.onHover(answerAt(null, ({ service, path, offset, lines }) => {
-    const hover = service.hover(path, offset);
+  connection.onHover(answerAt(null, async ({ service, path, offset, lines }, { textDocument: { uri } }) => {
+    const hover = service.hoverCompiles(path, offset) ? await compiling.ask({ kind: 'hover', uri, offset }) : service.hover(path, offset);
     return hover ? hoverOf(lines, hover) : null;
   }));
   connection.onDefinition(answerAt([], ({ service, project, path, offset }) => service.definitions(path, offset).map((s) => locationOf(project, s))));
@@ -103,8 +109,8 @@ export function register(connection: Connection): void {
   connection.languages.semanticTokens.on(answer({ data: [] }, ({ service, path, lines }) => ({ data: tokenData(lines, service.semanticTokens(path)) })));
   connection.languages.inlayHint.on(answer([], ({ service, path, lines }, { range }) => service.hints(path, lines.offsetOf(range.start), lines.offsetOf(range.end)).map((h) => hintOf(lines, h))));
   connection.onCodeAction(answer([], ({ service, project, path, lines }, { range }) => service.actions(path, lines.offsetOf(range.start), lines.offsetOf(range.end)).map((a) => actionOf(project, a))));
-  connection.onRequest('ssmc/kernels', answerAt({ why: 'a bug of ours: see the log' } as KernelsResult, ({ service, path, offset }): KernelsResult => {
-    const found = service.kernels(path, offset);
+  connection.onRequest('ssmc/kernels', answerAt({ why: 'a bug of ours: see the log' } as KernelsResult, async ({ offset }, { textDocument: { uri } }): Promise<KernelsResult> => {
+    const found = await compiling.ask({ kind: 'kernels', uri, offset });
     return typeof found === 'string' ? { why: found } : found;
   }));
 }

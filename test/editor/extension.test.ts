@@ -48,13 +48,13 @@ describe('the .vsix', () => {
   it('holds the standard library, and nothing that it does not need', () => {
     const paths = Object.keys(entries).filter((p) => !p.startsWith('extension/grammar/std/')).toSorted();
     expect(paths).toEqual([
-      '[Content_Types].xml', 'extension.vsixmanifest', 'extension/LICENSE.txt', 'extension/extension.cjs', 'extension/language-configuration.json', 'extension/package.json', 'extension/readme.md',
+      '[Content_Types].xml', 'extension.vsixmanifest', 'extension/LICENSE.txt', 'extension/compiling-thread.js', 'extension/extension.cjs', 'extension/language-configuration.json', 'extension/package.json', 'extension/readme.md',
       'extension/server.cjs', 'extension/syntaxes/markdown.tmLanguage.json', 'extension/syntaxes/ssm.tmLanguage.json',
     ]);
     expect(text('grammar/std/linear.ssm')).toBe(readFileSync(join(root, 'grammar/std/linear.ssm'), 'utf8'));
     const types = strFromU8(entries['[Content_Types].xml'] as Uint8Array);
     for (const p of Object.keys(entries).filter((e) => e !== '[Content_Types].xml')) expect(types).toContain(`Extension=".${p.slice(p.lastIndexOf('.') + 1)}"`);
-    for (const p of ['extension.cjs', 'server.cjs']) expect(text(p).includes(root)).toBe(false);
+    for (const p of ['extension.cjs', 'server.cjs', 'compiling-thread.js']) expect(text(p).includes(root)).toBe(false);
     expect(packed.bytes.length).toBeLessThan(1_000_000);
   });
   it('has JSON that parses, and expressions that compile', () => {
@@ -74,6 +74,9 @@ describe('the bundled server', () => {
     expect(hover.contents.value).toContain('output y[t, o: 2]');
     const [definition] = await client.request<{ uri: string }[]>('textDocument/definition', { textDocument: { uri }, position: { line: 4, character: 14 } });
     expect(definition?.uri).toBe(pathToFileURL(join(folder, 'extension/grammar/std/linear.ssm')).href);
+    // From the thread that compiles, which is a file of its own.
+    const { text: kernels } = await client.request<{ text?: string }>('ssmc/kernels', { textDocument: { uri }, position: { line: 4, character: 9 } });
+    expect(kernels).toContain('kernel');
     await client.request('shutdown', null);
     client.notify('exit', null);
     expect(await client.exit).toBe(0);

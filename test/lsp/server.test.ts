@@ -139,6 +139,20 @@ describe('ssmc lsp', () => {
     client.notify('textDocument/didOpen', { textDocument: { uri: uri('tanh.ssm'), languageId: 'ssm', version: 1, text: 'model T {\n  axis c = 2\n  input x[t, c]\n  state h[t, c] = tanh(h[t-1, c]) + x[t, c]\n  output y[t, c] = h[t, c]\n}\n' } });
     expect((await published('tanh.ssm', (p) => p.diagnostics.length > 0)).diagnostics.map((d) => d.code)).toEqual(['SSM3301']);
   }, 30_000);
+  it('checks what is typed while it compiles', async () => {
+    const deep = (fault: string): string => `import LayerNorm, CoupledMamba from "std"\nmodel Deep {\n  modalities m = a, b\n  axis c = 32\n  input x[t, m, c]\n  repeat 12 as layers { x = x + CoupledMamba(LayerNorm(x), state = 16) }\n  output y[t, m, c] = x${fault}[t, m, c]\n}\n`;
+    client.notify('textDocument/didOpen', { textDocument: { uri: uri('deep.ssm'), languageId: 'ssm', version: 1, text: deep('') } });
+    await published('deep.ssm', (p) => p.version === 1);
+    let compiled = false;
+    const kernels = client.request<{ of: string }>('ssmc/kernels', at(6, 12, 'deep.ssm')).then((k) => {
+      compiled = true;
+      return k;
+    });
+    change(2, [{ text: deep('x') }], 'deep.ssm');
+    expect((await published('deep.ssm', (p) => p.version === 2)).diagnostics.map((d) => d.code)).toEqual(['SSM2001']);
+    expect(compiled).toBe(false);
+    expect((await kernels).of).toBe('Deep');
+  }, 30_000);
   it('ends when it is told to, having written nothing beside its messages', async () => {
     await client.request('shutdown', null);
     client.notify('exit', null);

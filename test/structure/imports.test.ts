@@ -39,7 +39,7 @@ const rules: readonly { readonly of: string; readonly may: readonly string[]; re
   { of: 'src/runtime', may: [] },
   { of: 'src/bindings', may: ['ts-morph', 'src/runtime'] },
   { of: 'src/language-service', may: ['grammar', 'src/ir', 'src/check', 'src/passes', 'src/diagnostics', 'src/explain', 'src/compile.ts'] },
-  { of: 'src/lsp', may: ['grammar', 'src/diagnostics', 'src/language-service', 'src/cli/io.ts', 'src/version.ts', 'vscode-languageserver/node', 'node:fs', 'node:path', 'node:url'] },
+  { of: 'src/lsp', may: ['grammar', 'src/diagnostics', 'src/language-service', 'src/cli/io.ts', 'src/version.ts', 'vscode-languageserver/node', 'node:fs', 'node:path', 'node:url', 'node:worker_threads'] },
   { of: 'src/explain', may: ['src/ir', 'src/passes', 'src/runtime'], types: ['src/compile.ts'] },
 ];
 const core = ['grammar', 'src/ir', 'src/diagnostics', 'src/interpreter', 'src/check', 'src/passes', 'src/explain', 'src/language-service', 'src/compile.ts', 'src/index.ts', 'targets'];
