@@ -19,8 +19,11 @@ function stageText(s: StageReport): string[] {
     `${s.anchor.padEnd(14)} ${s.name}  over ${s.domain}`,
     `  ${size(s.bytes)} moved, at least ${size(s.must)}${s.materialised > s.must ? ` (${size(s.materialised)} with its intermediates in memory)` : ''}; ${count(s.arithmetic)} operations, ${count(s.exponentials)} exponentials`,
     ...(s.scans ? [`  ${s.scans.run === 1 ? 'one scan' : `${s.scans.run} scans`} for ${s.scans.chains === 1 ? 'one chain' : `${s.scans.chains} chains`}; ${s.strategy ?? ''}: ${s.why ?? ''}`] : []),
-    ...(s.weighed ?? []).map((o) => `  weighed: ${o.name}${o.possible ? '' : ', not possible'}: ${o.why}`),
+    ...weighedText(s.weighed),
   ];
+}
+function weighedText(weighed: StageReport['weighed']): string[] {
+  return (weighed ?? []).map((o) => `  weighed: ${o.name}${o.possible ? '' : ', not possible'}: ${o.why}`);
 }
 
 export function gpuText(e: GpuExplanation): string {
@@ -49,6 +52,7 @@ function kernelText(k: KernelReport): string[] {
     `  ${launched}${k.workgroupMemory > 0 ? `, ${size(k.workgroupMemory)} of workgroup memory` : ''}${steps}`,
     `  a run: ${costText(k.run)}`,
     ...(k.phase === 'begin' ? [] : [`  a push: ${costText(k.push)}`]),
+    ...(k.weighed ? [`  ${k.strategy ?? ''}: ${k.why ?? ''}`, ...weighedText(k.weighed)] : []),
   ];
 }
 function costText(c: Cost): string {

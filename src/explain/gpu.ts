@@ -35,6 +35,8 @@ export interface KernelReport {
   readonly domain?: string;
   readonly strategy?: string;
   readonly why?: string;
+  /** The other ways to run its recurrence; with the first of its stage's kernels. */
+  readonly weighed?: NonNullable<Stage['strategy']>['weighed'];
   readonly phase: Exclude<Phase, 'load'>;
   /** Groups of the first tile's dispatch, by x, y, z; not launched: 0. */
   readonly grid: readonly [x: number, y: number, z: number];
@@ -94,19 +96,20 @@ export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly 
     return { rows: count, tiles };
   });
   const stageOf = new Map([...schedule.kernelsOf].flatMap(([stage, kernels]) => kernels.map((k) => [k.name, stage] as const)));
+  const first = new Set([...schedule.kernelsOf.values()].map((kernels) => kernels[0]?.name));
   const byName = new Map(module.kernels.map((k) => [k.name, k]));
   const count = memoised((kernel, batch, steps) => costOf(kernel, module, device, batch, steps));
   const kernels = (['begin', 'step', 'finish'] as const).flatMap((phase) => manifest[phase].flatMap((l): KernelReport[] => {
     const kernel = l.kind === 'kernel' ? byName.get(l.entry) : undefined;
     if (l.kind !== 'kernel' || !kernel?.grid) return [];
     const stage = stageOf.get(kernel.name);
-    const partOf = ({ tiles }: (typeof slices)[number], k: number): number => (k > 0 ? 2 : tiles.length > 1 ? 1 : 0);
+    const partOf = ({ tiles }: (typeof slices)[number], k: number): number => (k > 0 ? 2 : tiles.length > 1 || (tiles[0] ?? 0) > (plan.convolved ?? Infinity) ? 1 : 0);
     const run = slices.flatMap((s) => (phase === 'step' ? s.tiles.filter((_, k) => launchedFor(l, partOf(s, k), NEVER)) : [(phase === 'begin' ? s.tiles[0] : s.tiles.at(-1)) as number]).map((steps) => count(kernel, s.rows, steps)));
-    const first = slices[0] as (typeof slices)[number];
+    const slice = slices[0] as (typeof slices)[number];
     return [{
       name: kernel.name, entry: plan.entries[kernel.name]?.entry ?? kernel.name, phase,
-      ...(stage ? { stage: stage.name, anchor: stage.anchor, domain: domainText(stage), ...(stage.strategy ? { strategy: stage.strategy.name, why: stage.strategy.why } : {}) } : {}),
-      grid: dispatchOf(kernel, device, first.rows, first.tiles[0] as number), workgroup: kernel.grid.threads, workgroupMemory: groupBytes(kernel, device),
+      ...(stage ? { stage: stage.name, anchor: stage.anchor, domain: domainText(stage), ...(stage.strategy ? { strategy: stage.strategy.name, why: stage.strategy.why, ...(first.has(kernel.name) ? { weighed: stage.strategy.weighed ?? [] } : {}) } : {}) } : {}),
+      grid: dispatchOf(kernel, device, slice.rows, slice.tiles[0] as number), workgroup: kernel.grid.threads, workgroupMemory: groupBytes(kernel, device),
       run: sum(run), push: phase === 'begin' || !launchedFor(l, 2, NEVER) ? NOTHING : count(kernel, sizes.batch, 1),
     }];
   }));
