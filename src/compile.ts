@@ -12,6 +12,7 @@ import { verifyKernel } from './ir/verify-kernel.js';
 import { verifyProgram } from './ir/verify-program.js';
 import { chooseStrategies } from './passes/choose-strategy.js';
 import { normalForms, type Recurrences } from './passes/normal-form.js';
+import { extractReadouts } from './passes/extract-readouts.js';
 import { extractTimeReductions } from './passes/extract-time-reductions.js';
 import { fuse } from './passes/fuse.js';
 import {
@@ -42,6 +43,7 @@ export const passes: readonly Pass[] = [
   splitComplex,
   meansToSums,
   mergeContractions,
+  extractReadouts,
   extractTimeReductions,
   base2,
   foldInvariant,
