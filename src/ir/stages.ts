@@ -42,18 +42,25 @@ export interface Coefficient extends Placed {
   readonly column: number;
 }
 /**
- * A recurrence as a convolution: v_t = T·v_{t−1} + b·x_t, r_t = c·v_{t−1} + d·x_t, over a domain of channels. Slots are parts of the state
+ * A recurrence as a convolution: v_t = T·v_{t−1} + b·x_t, r_t = c·v_{t−1} + d·x_t, over a domain of channels; t + 1 for t − 1 if it runs backward. Slots are parts of the state
  * vector v that lie along `elementwise` and mix along axes of their own, named `mixing` as rows of T and `columns` as columns.
  */
 export interface Convolved {
-  /** Steps of the sequence, from its first, that the kernels are made for. */
+  /** Steps of the sequence, from its first (its last, if it runs backward), that the kernels are made for. */
   readonly length: number;
+  /** From the sequence's last step to its first. */
+  readonly backward: boolean;
+  /** The sequence comes as one tile, however long it is: what is longer than the kernels is run by states. */
+  readonly whole: boolean;
   readonly domain: readonly Index[];
   readonly elementwise: readonly Index[];
   readonly slots: readonly { readonly mixing: readonly Index[]; readonly columns: readonly Index[] }[];
-  /** x and r, each over indices of its own and the domain's. */
-  readonly sources: readonly (Placed & { readonly own: readonly Index[] })[];
-  readonly readouts: readonly (Placed & { readonly own: readonly Index[] })[];
+  /** x, over indices of its own and the domain's: its kernels compute it where they read it. */
+  readonly sources: readonly { readonly x: Expr; readonly own: readonly Index[] }[];
+  /** r, over its own indices and then the domain's: a definition to read, which is nowhere but in its kernels. */
+  readonly readouts: readonly { readonly def: DefinitionId; readonly own: readonly Index[] }[];
+  /** What is stored: of readouts, and of anything else at the step. */
+  readonly items: readonly Item[];
   readonly transition: readonly Coefficient[];
   readonly drive: readonly Coefficient[];
   readonly readout: readonly Coefficient[];
@@ -80,8 +87,6 @@ export interface Stage {
   };
   /** Run as a convolution at the start of a sequence that is given whole; by its states elsewhere. */
   readonly convolved?: Convolved;
-  /** The convolution that it serves, by its stage's name: what is run by states doesn't need it. */
-  readonly serves?: string;
 }
 
 export interface StageGraph {

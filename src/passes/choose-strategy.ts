@@ -24,7 +24,7 @@ import type { Machine } from './schedule/shape.js';
 
 /** The reason of a strategy that the user forced. */
 export const ASKED = 'asked for';
-const UNWEIGHED = 'its transition has no t; on request only: what it costs on this machine is not known';
+const UNWEIGHED = 'its transition has no t; on request only, by --strategy convolution: what it costs on this machine is not known, and on one whose threads take turns at barriers, as a GPU made of software, it was slower than the scan';
 /** Rows of a batch that a machine is to be filled with. */
 const TYPICAL_BATCH = 8;
 type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
@@ -33,7 +33,7 @@ type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
 export function chooseStrategies(
   graph: StageGraph, machine: Machine, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences, stability: readonly StabilityReport[] = [],
 ): StageGraph {
-  const convolutions = new Map(graph.stages.filter((s) => s.anchor === 'scan').map((s) => [s, recognise(s, graph.program, builder, graph.wholeSequence !== undefined)]));
+  const convolutions = new Map(graph.stages.filter((s) => s.anchor === 'scan').map((s) => [s, recognise(s, graph.program, builder)]));
   const faster = wanted === 'auto' ? fasterConvolved(graph, convolutions, machine, stability) : new Map<Stage, Verdict>();
   const chosen = new Map<Stage, Convolution>();
   const stages = graph.stages.map((stage): Stage => {

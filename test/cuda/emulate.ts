@@ -104,7 +104,7 @@ class Emulation {
     const { inputs, outputs, begin, step, finish } = this.#manifest;
     this.#place(inputs.filter((i) => !i.time), 0, 1, []);
     // Smaller tiles are pushes, which convolutions have no part in.
-    const convolved = this.#tile === Math.min(this.#time, this.#manifest.gpu?.convolved ?? 0);
+    const convolved = this.#tile === (this.#manifest.notStreamable === undefined ? Math.min(this.#time, this.#manifest.gpu?.convolved ?? 0) : this.#time);
     let at = 0;
     while (at < this.#time) {
       const steps = Math.min(this.#tile, this.#time - at);
@@ -113,7 +113,7 @@ class Emulation {
       this.#write(LENGTHS, new Uint8Array(Int32Array.from(lengths).buffer));
       this.#place(inputs.filter((i) => i.time), at, steps, lengths);
       if (at === 0) this.#launches(begin, steps, lengths);
-      this.#launches(step, steps, lengths, at === 0 && convolved ? (last ? 0 : 1) : 2);
+      this.#launches(step, steps, lengths, at === 0 && convolved ? (last && steps <= (this.#manifest.gpu?.convolved ?? steps) ? 0 : 1) : 2);
       if (last) this.#launches(finish, steps, lengths);
       for (const spec of outputs) if (spec.time || last) {
         this.#script.push({ read: spec.place.buffer });

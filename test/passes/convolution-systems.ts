@@ -25,9 +25,20 @@ export const systems: Readonly<Record<string, (n: number) => string>> = {
 /** What else a stage may have around its recurrence. */
 export const others: Readonly<Record<string, string>> = {
   'gated, with a residual': one(4, '  input z[t, d]\n  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = silu(sum(n: C[d, n] * h[t, d, n]) + D[d] * u[t, d] + z[t, d]) * silu(z[t, d])\n  output out[t, d] = y[t, d] + z[t, d]'),
+  'gated by other steps, of a signal made of others': one(4, '  input z[t, d]\n  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * silu(u[t-2, d]) * gelu(z[t, d])\n  y[t, d] = gelu(sum(n: C[d, n] * h[t, d, n]) + D[d] * u[t-1, d]) * silu(z[t-1, d])\n  output out[t, d] = y[t, d]'),
+  'the product of two readouts': one(4, '  param E[d, n] = uniform(-1, 1)\n  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  output y[t, d] = sum(n: C[d, n] * h[t, d, n]) * tanh(sum(n: E[d, n] * h[t, d, n]))'),
+  'chains that meet in what is stored': coupled(4, 'mean(i: h[t-1, i, d, n])').replace(/ {2}output y.*/, '  r[t, m, d] = sum(n: C[m, d, n] * h[t, m, d, n])\n  output y[t, d] = sum(m: silu(r[t, m, d]) * u[t, m, d])\n  output z[t, m, d] = tanh(r[t, m, d]) + u[t, m, d]'),
+  'answers along another axis': one(4, '  axis o = 11\n  input z[t, o]\n  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n])\n  output out[t, d, o] = silu(y[t, d] + z[t, o])'),
+  'a signal that is a sum over channels': one(4, '  param W[d, k] = uniform(-1, 1)\n  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * tanh(sum(k: W[d, k] * u[t, k]))\n  output y[t, d] = silu(sum(n: C[d, n] * h[t, d, n]))').replace('axis k = n', 'axis k = d'),
   'driven by two steps': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] / 2 * (u[t, d] + u[t-1, d])\n  output y[t, d] = sum(n: C[d, n] * h[t, d, n])'),
   'driven by a function and a constant': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + C[d, n] * tanh(u[t, d]) + 0.01 * D[d]\n  output y[t, d] = sum(n: C[d, n] * h[t, d, n])'),
   'a signal that all channels share': model('  axis n = 4\n  input x[t]\n  state h[t, d, n] = 0.9 * h[t-1, d, n] + (n + 1) * (d + 1) * x[t]\n  output y[t, d] = sum(n: h[t, d, n])'),
+  backward: one(4, `  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t+1, d, n] + dt[d] * u[t, d]\n${readout}`),
+  'backward, of second order, gated by other steps': model('  input x[t, d]\n  state g[t, d] = 1.6 * g[t+1, d] - 0.7 * g[t+2, d] + x[t, d] - 0.3 * x[t+1, d]\n  output y[t, d] = silu(g[t, d] + x[t-1, d]) * x[t+2, d]'),
+  'in both directions': one(4, '  param E[d, n] = uniform(-1, 1)\n  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  state g[t, d, n] = exp(-dt[d] * (n + 2)) * g[t+1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n]) + sum(n: E[d, n] * g[t+1, d, n]) + D[d] * u[t, d]\n  output out[t, d] = gelu(y[t, d]) * silu(u[t, d])'),
+  'chains coupled backward': coupled(4, 'mean(i: h[t+1, i, d, n])'),
+  'driven by the next step': one(4, `  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t+1, d]\n${readout}`),
+  'driven by what differs from the mean over time': one(4, '  centre[d] = mean(t: u[t, d])\n  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * (u[t, d] - centre[d])\n  output y[t, d] = sum(n: C[d, n] * h[t, d, n])'),
   'second order': model('  input x[t, d]\n  state g[t, d] = 1.6 * g[t-1, d] - 0.7 * g[t-2, d] + x[t, d]\n  output y[t, d] = g[t, d]'),
   mutual: model('  input x[t, d]\n  state g[t, d] = 0.9 * g[t-1, d] + 0.2 * f[t-1, d] + x[t, d]\n  state f[t, d] = 0.8 * f[t-1, d] - 0.3 * g[t, d]\n  output y[t, d] = g[t, d] + f[t, d]\n  output w[t, d] = exp(-f[t, d] * f[t, d])'),
   'channels that are not the last index of its answers': 'model M {\n  axis g = 3\n  axis c = 2\n  axis k = c\n  input x[t, g, c]\n  param w[g, c, k] = uniform(-0.45, 0.45)\n  state h[t, g, c] = sum(k: w[g, c, k] * h[t-1, g, k]) + x[t, g, c]\n  output y[t, g, c] = h[t, g, c] / 40\n}',
@@ -36,3 +47,21 @@ export const others: Readonly<Record<string, string>> = {
   'two in a row': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n])\n  z[t, d] = silu(y[t, d]) + sum(k in d: y[t, k])\n  state g[t, d, n] = 0.9 * g[t-1, d, n] + C[d, n] * z[t, d]\n  output out[t, d] = sum(n: g[t, d, n])'),
   'a sum over time of its answers': one(4, '  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]\n  y[t, d] = sum(n: C[d, n] * h[t, d, n])\n  output out[d] = sum(t: y[t, d] * y[t, d])'),
 };
+/** A layer: products before and after, whose results are activations that can be stored in two bytes. */
+export const layer = `model M {
+  axis e = 10
+  axis d = 6
+  axis n = 8
+  input x[t, e]
+  param V[d, e] = uniform(-1, 1)
+  param W[e, d] = uniform(-1, 1)
+  param log_dt[d] = uniform(-4, -1)
+  param C[d, n] = uniform(-1, 1)
+  param D[d] = uniform(-1, 1)
+  u[t, d] = gelu(sum(e: V[d, e] * x[t, e]))
+  z[t, d] = silu(sum(e: W[e, d] * x[t, e]))
+  dt[d] = exp(log_dt[d])
+  state h[t, d, n] = exp(-dt[d] * (n + 1)) * h[t-1, d, n] + dt[d] * u[t, d]
+  y[t, d] = gelu(sum(n: C[d, n] * h[t, d, n]) + D[d] * u[t, d]) * z[t, d]
+  output out[t, e] = x[t, e] + sum(d: W[e, d] * y[t, d])
+}`;

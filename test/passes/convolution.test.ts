@@ -62,6 +62,28 @@ describe('what a stage may have besides', () => {
   });
 });
 
+describe('what is computed where', () => {
+  const stagesOf = (text: string): readonly string[] => {
+    const { module } = compileText(text, 'convolution', { webgpu: true, cuda: true });
+    if (!module?.webgpu || !module.cuda) throw new Error('not compiled');
+    return [module, module.webgpu, module.cuda].map((m) => m.graph.stages.filter((s) => s.phase === 'step').map((s) => s.name).join());
+  };
+  it('signals, gates and activations: in the kernels of the convolution', () => {
+    for (const name of ['gated, with a residual', 'gated by other steps, of a signal made of others', 'the product of two readouts', 'answers along another axis']) {
+      expect(stagesOf(others[name] as string)).toEqual(Array.from({ length: 3 }, () => name === 'the product of two readouts' ? 'y' : 'out'));
+    }
+  });
+  it('on machines with threads a group has one readout, or all where they meet', () => {
+    const memory = (name: string): number => {
+      const kernels = compileText(others[name] as string, 'convolution', true).module?.webgpu?.kernels ?? [];
+      return kernels.find((k) => k.name.endsWith('answers'))?.memories?.length ?? 0;
+    };
+    expect(memory('gated, with a residual')).toBe(3);
+    expect(memory('the product of two readouts')).toBe(4);
+    expect(memory('chains that meet in what is stored')).toBe(4);
+  });
+});
+
 describe('bits', () => {
   const text = (systems['chains coupled in full'] as (n: number) => string)(4);
   const steps = 1300;
@@ -80,6 +102,23 @@ describe('bits', () => {
       const alone = await runModel(model, new Map([...inputs].map(([name, t]) => [name, cut(t, row, n)])), undefined);
       expect(alone.get('y')?.data, `row ${row}, ${n} steps`).toEqual(whole.slice(row * steps * width, (row * steps + n) * width));
     }
+  });
+});
+
+describe('a model that takes the whole sequence', () => {
+  it('runs by states what is longer than its kernels, a row of the batch like the same row alone', async () => {
+    const these = await loaded('model M {\n  axis n = 3\n  input x[t]\n  state h[t, n] = (0.9 - 0.1 * n) * h[t+1, n] + x[t]\n  output y[t] = sum(n: h[t, n])\n}', ['convolution']);
+    const model = these.models.get('convolution') as Model;
+    const steps = 16_500;
+    expect(await worst(these, steps, [steps, 300])).toBeLessThan(TOLERANCE);
+    const inputs = randomInputs(these.program, 2, steps, 2);
+    const both = (await runModel(model, inputs, [steps, 300])).get('y')?.data as Float32Array;
+    const alone = (await runModel(model, new Map([['x', { shape: [1, 300], data: (inputs.get('x') as Doubles).data.slice(steps, steps + 300) }]]), undefined)).get('y')?.data;
+    expect(both.slice(steps, steps + 300)).toEqual(alone);
+    const serial = await loaded('model M {\n  axis n = 3\n  input x[t]\n  state h[t, n] = (0.9 - 0.1 * n) * h[t+1, n] + x[t]\n  output y[t] = sum(n: h[t, n])\n}', ['serial']);
+    const scan = (await runModel(serial.models.get('serial') as Model, inputs, [steps, 300])).get('y')?.data as Float32Array;
+    expect(both.slice(0, steps)).toEqual(scan.slice(0, steps));
+    expect(both.slice(steps, steps + 300)).not.toEqual(scan.slice(steps, steps + 300));
   });
 });
 

@@ -4,7 +4,7 @@
  *
  *   r_t = Σ_s Σ_j k^{rs}_j x_s[t−j],   k^{rs}_0 = d_rs,   k^{rs}_j = c_r·T^{j−1}·b_s,
  *
- * exactly, while the states before the first step are 0. For coupled chains T has the coupling in it; for those of rank one the stage has
+ * exactly, while the states before the first step are 0; a recurrence that runs backward is the same in the reversed order of steps. For coupled chains T has the coupling in it; for those of rank one the stage has
  * the collapsed chain for its state, and M readouts of M signals.
  *
  * States are told apart by domain (channels), by elementwise indices, along which no element reads another, and by what mixes.
@@ -17,7 +17,7 @@ import { elementwiseClasses } from '../chunk-step.js';
 import { isLoadTime, loadTimeDefinitions } from '../pass.js';
 import { Drives, inlined, type Driven } from './drive.js';
 
-/** A state `lag` steps ago; its elements along `mixing` read each other. */
+/** A state `lag` steps ago (ahead, if it runs backward); its elements along `mixing` read each other. */
 export interface Slot {
   readonly state: DefinitionId;
   readonly lag: number;
@@ -68,9 +68,9 @@ export const MAX_OWN = 8;
 class Refused extends Error {}
 const refuse = (why: string): never => { throw new Refused(why); };
 
-export function recognise(stage: Stage, program: Program, b: Builder, whole: boolean): Convolution | NoConvolution {
+export function recognise(stage: Stage, program: Program, b: Builder): Convolution | NoConvolution {
   try {
-    return new Recogniser(stage, program, b).run(whole);
+    return new Recogniser(stage, program, b).run();
   } catch (error) {
     if (error instanceof Refused) return { kind: 'none', why: error.message };
     throw error;
@@ -108,10 +108,8 @@ class Recogniser {
     return this.#items.get(id) as Item;
   }
 
-  run(whole: boolean): Convolution {
+  run(): Convolution {
     const stage = this.#stage;
-    if (stage.order === 'backward') refuse('it runs backward in time');
-    if (whole) refuse('the model takes the whole sequence at once, of any length, and a kernel has a length of its own');
     if (stage.states.some((s) => s.initial)) refuse('it starts from a state of its own, and a kernel answers to inputs alone');
     if (stage.accumulators.length > 0) refuse('it takes a reduction over time along, which goes from step to step');
     for (const item of stage.items) for (const id of reads(item.body)) {
@@ -252,8 +250,8 @@ class Recogniser {
   #split(root: Expr): Expr {
     const visit = (e: Expr): Expr => {
       if (this.#marks.has(e) || !this.#touches(e)) return e;
-      const form = this.#maps.ofExpr(e);
-      if (form.kind === 'linear' && form.terms.length > 0 && form.terms.every((t) => isLoadTime(t.coefficient, this.#loaded))) {
+      const form = this.#isApart(e) ? undefined : this.#maps.ofExpr(e);
+      if (form?.kind === 'linear' && form.terms.length > 0 && form.terms.every((t) => isLoadTime(t.coefficient, this.#loaded))) {
         this.#mark(e, form);
         return e;
       }
@@ -264,6 +262,12 @@ class Recogniser {
       return this.#rebuilt(e, visit);
     };
     return visit(root);
+  }
+  /** A sum with what no signal drives, as of a readout and a gate's own branch: the rest alone is a readout, which others may share. */
+  #isApart(e: Expr): boolean {
+    if (e.kind !== 'binary' || (e.op !== 'add' && e.op !== 'sub')) return false;
+    const other = [e.left, e.right].filter((side) => !this.#touches(side));
+    return other.length === 1 && other.every((side) => this.#drives.of(side).every((d) => this.#signal(d, false) === undefined));
   }
   #rebuilt(e: Expr, visit: (e: Expr) => Expr): Expr {
     const b = this.#b;

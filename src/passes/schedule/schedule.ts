@@ -14,7 +14,7 @@ import { impulseKernel } from './convolution/impulse.js';
 import { convolutionKernel } from './convolution/kernel.js';
 import { spectraKernel, twiddleKernel } from './convolution/spectra.js';
 import { Layout } from './layout.js';
-import { iand, icompare, int, ivar } from './ints.js';
+import { condVars, iand, icompare, int, ivar } from './ints.js';
 import { LENGTHS } from './limits.js';
 import { planRows } from './memory.js';
 import { packLaunch } from './pack.js';
@@ -56,13 +56,17 @@ export function schedule(graph: StageGraph, machine: Machine, builder: Builder, 
 
 /** Of a tile that begins a sequence which is given whole: what a convolution is made for. Elsewhere, and where states are wanted after it, its recurrence. */
 const PART = '$part';
+const STEPS = '$T';
 const WITHIN: Cond = icompare('lt', ivar(PART), int(2));
 const AFTER: Cond = icompare('lt', int(0), ivar(PART));
 /** A machine with threads is not given the kernel to run; one with lanes asks in it. `grows`: where the weights say whether a convolution's kernels do. */
-function when(part: NonNullable<Grid['part']>, grows: string, kernel: Kernel): Kernel {
+function when(part: NonNullable<Grid['part']>, grows: string, { whole, length }: Convolved, kernel: Kernel): Kernel {
   if (kernel.grid) return { ...kernel, grid: { ...kernel.grid, part, grows } };
-  const cond: Cond = part === 'within' ? iand(WITHIN, flagged(grows, 0)) : { kind: 'ior', left: AFTER, right: flagged(grows, 1) };
-  const parameters: Kernel['parameters'] = [...kernel.parameters, { kind: 'buffer', name: grows, access: 'read', element: 'f32' }, { kind: 'scalar', name: PART }];
+  // Of a sequence that is longer than the kernels its own kernel leaves be what recurrences have answered.
+  const after: Cond = whole ? icompare('lt', int(length), ivar(STEPS)) : AFTER;
+  const cond: Cond = part === 'within' ? iand(WITHIN, flagged(grows, 0)) : { kind: 'ior', left: after, right: flagged(grows, 1) };
+  const scalars = [PART, STEPS].filter((name) => condVars(cond).has(name) && !kernel.parameters.some((p) => p.name === name));
+  const parameters: Kernel['parameters'] = [...kernel.parameters, { kind: 'buffer', name: grows, access: 'read', element: 'f32' }, ...scalars.map((name) => ({ kind: 'scalar' as const, name }))];
   return { ...kernel, parameters, body: [{ kind: 'if', cond, then: kernel.body, else: [] }] };
 }
 /** What the weights say of a convolution's growth: it is known when they are bound. */
@@ -139,11 +143,9 @@ class Scheduler {
     else write({ kind: 'whole' });
     if (stage.convolved) {
       const grows = growsOf(stage.name, this.#layout, this.#machine.lanes);
-      const recurrence = made.map((k) => when('after', grows, k));
-      made.splice(0, made.length, ...recurrence, ...this.#convolution(stage, stage.convolved).map((k) => when('within', grows, k)));
-    } else if (stage.serves !== undefined) {
-      const grows = growsOf(stage.serves, this.#layout, this.#machine.lanes);
-      made.splice(0, made.length, ...made.map((k) => when('within', grows, k)));
+      const { convolved } = stage;
+      const recurrence = made.map((k) => when('after', grows, convolved, k));
+      made.splice(0, made.length, ...recurrence, ...this.#convolution(stage, convolved).map((k) => when('within', grows, convolved, k)));
     }
     for (const kernel of made) this.#shared.of(kernel);
     this.#kernelsOf.set(stage, made);

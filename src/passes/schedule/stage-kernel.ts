@@ -8,14 +8,15 @@ import { visitExpr } from '../../ir/builder.js';
 import type { ChunkStep } from '../chunk-step.js';
 import type { Signs } from '../sign.js';
 import { Expressions, identity, num, type Task } from './expressions.js';
-import { iadd, iand, icompare, imax, imin, imul, int } from './ints.js';
+import { iadd, icompare, imax, imin, imul, int } from './ints.js';
 import type { Layout } from './layout.js';
 import { CHUNK, UNROLL } from './limits.js';
 import type { Env } from './places.js';
+import { isNow } from './rows.js';
 import type { Machine } from './shape.js';
-import { accumulate, closeAccumulators, openAccumulators, storeItem, type OpenAccumulator } from './stage/accumulators.js';
+import { accumulate, closeAccumulators, openAccumulators, type OpenAccumulator } from './stage/accumulators.js';
 import { carryElement } from './stage/carry.js';
-import { isNow, StageContext } from './stage/context.js';
+import { StageContext } from './stage/context.js';
 import { Domain } from './stage/domain.js';
 import { Reads } from './stage/reads.js';
 import { States } from './stage/states.js';
@@ -84,7 +85,7 @@ class StageKernel {
   #tasks(env: Env): Task[] {
     const { stage } = this.#c;
     return this.#domain.copies(env).flatMap((e) => stage.items.filter((i) => stage.stored.has(i.def)).map((item): Task => ({
-      inner: item.inner, body: item.body, env: e, sink: (v, at) => storeItem(this.#c, item, v, at),
+      inner: item.inner, body: item.body, env: e, sink: (v, at) => this.#c.store(item, v, at),
     })));
   }
 
@@ -109,31 +110,19 @@ class StageKernel {
   }
   /** Known by sequence and time. */
   #perStep(): void {
-    this.#domain.sequences((b, length) => {
+    this.#c.sequences((b, length) => {
       this.#c.w.loop('t', int(0), length, 1, { parallel: true }, (t) => this.#atStep(b, t, length, (env) => this.#domain.each(env, (inner) => this.#x.run(this.#tasks(inner)))));
     });
   }
-  /** Near the ends of a sequence shifted reads fall outside it: there they are guarded, elsewhere they are plain. */
   #atStep(b: Int, t: Int, length: Int, body: (env: Env) => void): void {
-    const c = this.#c;
-    const reach = this.#reads.reach();
-    const row = c.w.int('row', iadd(imul(b, c.scalar('T')), t));
-    const run = (inside: boolean): void => {
-      c.step = { t, b, length, inside };
-      body(c.envs.root(row));
-      c.step = undefined;
-    };
-    if (reach.past === 0 && reach.future === 0) { run(true); return; }
-    const early = icompare('le', int(reach.past), t);
-    const late = icompare('lt', t, iadd(length, int(-reach.future)));
-    c.w.branch(iand(early, late), () => run(true), () => run(false));
+    this.#c.atStep(b, t, length, this.#reads.reach, body);
   }
 
   // --- steps in the order of time ---------------------------------------------------------------------------------------
 
   #sequences(): void {
     const c = this.#c;
-    this.#domain.sequences((b, length) => {
+    c.sequences((b, length) => {
       this.#domain.each(c.envs.root(b), (_, bind) => {
         const env = bind(c.envs.root(b));
         const accumulators = openAccumulators(c, this.#domain.copies(env));
@@ -191,7 +180,7 @@ class StageKernel {
   }
   #carry(step: ChunkStep): void {
     const c = this.#c;
-    this.#domain.sequences((b, length) => {
+    c.sequences((b, length) => {
       const { perSequence, count } = this.#chunkCount(length);
       this.#domain.each(c.envs.root(b), (_, bind) => {
         for (const env of this.#domain.copies(bind(c.envs.root(b)))) {
@@ -211,7 +200,7 @@ class StageKernel {
       return {
         inner: item.inner, body: item.body, env: e, last: state !== undefined,
         sink: (v, at) => {
-          if (stores(item)) storeItem(c, item, v, at);
+          if (stores(item)) c.store(item, v, at);
           if (state) this.#states.store(state, item, v, at);
         },
       };
@@ -235,7 +224,7 @@ class StageKernel {
       for (const a of c.stage.accumulators) {
         const value = a.op === 'max' || a.op === 'min' ? identity(a.op) : 0;
         const item = c.items.get(a.def) as Item;
-        if (value !== 0) this.#domain.members(item.indices, root, (env) => storeItem(c, item, num(value), env));
+        if (value !== 0) this.#domain.members(item.indices, root, (env) => c.store(item, num(value), env));
       }
     });
     return c.kernel(name);

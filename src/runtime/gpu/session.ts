@@ -107,7 +107,8 @@ export class Session<B> {
     for (let at = 0; at < time;) {
       const steps = tileSteps(this.#of, this.#work, frame.batch, frame.capacity, time - at, whole && at === 0);
       const last = at + steps >= time;
-      const part = !whole || at > 0 ? 2 : last ? 0 : 1;
+      // What convolutions' kernels don't reach is run by states too.
+      const part = !whole || at > 0 ? 2 : last && steps <= (this.#of.plan.convolved ?? steps) ? 0 : 1;
       const lengths = Int32Array.from({ length: rows.count }, (_, b) => Math.max(0, Math.min(steps, (job.lengths[rows.from + b] as number) - at)));
       const timed = job.outputs.filter((o) => o.spec.time || last);
       const bytes = timed.reduce((n, o) => n + this.#readBytes(o, rows.count, steps), 0);

@@ -5,7 +5,7 @@
  */
 import type { Int } from '../../../ir/kernel.js';
 import type { Index } from '../../../ir/program.js';
-import type { Convolved, Placed } from '../../../ir/stages.js';
+import type { Convolved } from '../../../ir/stages.js';
 import { iadd, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
 import type { Machine } from '../shape.js';
@@ -16,7 +16,6 @@ export const BLOCKS = [64, 1024] as const;
 /** One signal or readout of a channel: its own indices at fixed values. */
 export interface Instance {
   readonly of: number;
-  readonly placed: Placed;
   readonly values: ReadonlyMap<Index, number>;
 }
 export interface Level {
@@ -88,10 +87,10 @@ export function partAt(level: Level, lanes: number, which: Int, f: Int, number: 
 export const TAPS = BLOCKS[0] + 1;
 export const channels = (c: Convolved): number => c.domain.reduce((n, i) => n * i.axis.size, 1);
 
-function instances(list: readonly (Placed & { readonly own: readonly Index[] })[]): Instance[] {
-  return list.flatMap((placed, of): Instance[] => {
+function instances(list: readonly { readonly own: readonly Index[] }[]): Instance[] {
+  return list.flatMap(({ own }, of): Instance[] => {
     let all: Map<Index, number>[] = [new Map()];
-    for (const i of placed.own) all = all.flatMap((m) => Array.from({ length: i.axis.size }, (_, k) => new Map(m).set(i, k)));
-    return all.map((values) => ({ of, placed, values }));
+    for (const i of own) all = all.flatMap((m) => Array.from({ length: i.axis.size }, (_, k) => new Map(m).set(i, k)));
+    return all.map((values) => ({ of, values }));
   });
 }

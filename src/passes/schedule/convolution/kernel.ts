@@ -3,21 +3,24 @@
  * of work is fixed by the steps' numbers alone, and a block is read by others once it is complete.
  */
 import type { Int, Kernel, Value } from '../../../ir/kernel.js';
-import type { Index } from '../../../ir/program.js';
+import type { Expr, Index } from '../../../ir/program.js';
 import type { Convolved } from '../../../ir/stages.js';
-import { iadd, icompare, imin, imul, int, ivar } from '../ints.js';
+import { Expressions, num, type Task } from '../expressions.js';
+import { iadd, icompare, imin, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
-import { LENGTHS } from '../limits.js';
-import { Writer } from '../writer.js';
+import { UNROLL } from '../limits.js';
+import { fixed, type Env, type Place } from '../places.js';
+import { reachOf, Rows, type Reach } from '../rows.js';
+import type { Writer } from '../writer.js';
 import { Fft, type Complex, type Points } from './fft.js';
 import { BLOCKS, spectrumAt, TAPS, type Geometry, type Instance, type Level } from './geometry.js';
+import { Readouts } from './readouts.js';
 
 /** Steps whose direct sums are under way at once. */
 const SIDE = 8;
 /** Tiles of channels whose signals are fetched together, and whose answers are stored so: together they fill the lines of a cache. */
 const TOGETHER = 4;
 const [BLOCK, SUPER] = BLOCKS;
-const num = (value: number): Value => ({ kind: 'number', value });
 const muladd = (left: Value, right: Value, plus: Value): Value => ({ kind: 'muladd', left, right, plus });
 
 export function convolutionKernel(entry: string, g: Geometry, c: Convolved, layout: Layout): Kernel {
@@ -26,9 +29,13 @@ export function convolutionKernel(entry: string, g: Geometry, c: Convolved, layo
 
 class ConvolutionKernel {
   readonly #g: Geometry;
-  readonly #layout: Layout;
+  readonly #c: Convolved;
   readonly #w: Writer;
-  readonly #used = new Map<string, 'read' | 'write' | 'read-write'>();
+  readonly #rows: Rows;
+  readonly #x: Expressions;
+  /** Whose readouts expressions read. */
+  #step: { readonly v: Int; readonly t: Int } | undefined;
+  #reach: Reach = { past: 0, future: 0 };
   /** Of tiles that go together: signals, one step late, and answers. Of one tile: a transform at work, and the levels'. */
   readonly #signals: string;
   readonly #answers: string;
@@ -39,7 +46,7 @@ class ConvolutionKernel {
 
   constructor(g: Geometry, c: Convolved, layout: Layout) {
     this.#g = g;
-    this.#layout = layout;
+    this.#c = c;
     this.#super = Math.min(SUPER, c.length);
     this.#length = c.length;
     // One row of the batch after another, one convolution after another: they share it.
@@ -51,28 +58,26 @@ class ConvolutionKernel {
       const each = (l.count - 1) * 2 * l.size * g.lanes;
       return [l, { spectra: scratch(`blocks.${l.size}`, g.inputs.length * each), given: scratch(`given.${l.size}`, g.outputs.length * each) }];
     }));
-    const written = [this.#signals, this.#answers, this.#transforms, ...[...this.#memories.values()].flatMap((m) => [m.spectra, m.given]), ...g.outputs.map((o) => layout.of(o.placed.def).buffer)];
-    this.#w = new Writer(written, ['$B', '$T']);
+    const written = [this.#signals, this.#answers, this.#transforms, ...[...this.#memories.values()].flatMap((m) => [m.spectra, m.given]), ...c.items.map((i) => layout.of(i.def).buffer)];
+    this.#rows = new Rows(layout, g.lanes, false, written);
+    this.#w = this.#rows.w;
+    const shape = { lanes: g.lanes, tile: g.lanes, domain: c.domain, laneIndex: g.lane, unroll: UNROLL };
+    const readouts = new Readouts(c);
+    this.#x = new Expressions({
+      writer: this.#w, envs: this.#rows.envs, lanes: g.lanes, laneLoops: false, unroll: UNROLL, item: () => undefined, decays: () => false,
+      load: (e, env) => {
+        const o = readouts.numberOf(e, env);
+        return o && this.#step ? this.#load(this.#answers, this.#answerAt(o, this.#step.v, this.#step.t)) : this.#rows.read(e, env, shape, this.#reach);
+      },
+    }, [...c.items, ...c.sources.map((s) => ({ body: s.x }))]);
   }
   kernel(name: string): Kernel {
-    const w = this.#w;
-    w.loop('b', int(0), ivar('$B'), 1, { parallel: true }, (b) => {
-      this.#touch(LENGTHS, 'read');
-      const length = w.int('len', { kind: 'iload', buffer: LENGTHS, at: b });
-      this.#channels((at, place, count) => this.#together(imul(b, ivar('$T')), length, at, place, count));
+    this.#rows.sequences((b, length) => {
+      const run = (): void => this.#channels((at, place, count) => this.#together(b, length, at, place, count));
+      if (this.#c.whole) this.#w.branch(icompare('le', length, int(this.#length)), run, () => undefined);
+      else run();
     });
-    return {
-      name, precision: 'f32', body: w.body,
-      parameters: [
-        ...[...this.#used].map(([buffer, access]) => ({ kind: 'buffer' as const, name: buffer, access, element: buffer === LENGTHS ? 'i32' as const : 'f32' as const })),
-        { kind: 'scalar', name: '$B' }, { kind: 'scalar', name: '$T' },
-      ],
-    };
-  }
-  #touch(buffer: string, how: 'read' | 'write'): string {
-    const before = this.#used.get(buffer);
-    this.#used.set(buffer, before && before !== how ? 'read-write' : how);
-    return buffer;
+    return this.#rows.kernel(name);
   }
   /** Signals and readouts are gone through by loops, not by copies of the code: engines compile large functions less well. */
   #each(list: readonly Instance[], body: (k: Int) => void): void {
@@ -92,37 +97,39 @@ class ConvolutionKernel {
   }
 
   #load(buffer: string, at: Int): Value {
-    return { kind: 'load', buffer: this.#touch(buffer, 'read'), at, access: 'vector' };
+    return { kind: 'load', buffer: this.#rows.touch(buffer, 'read'), at, access: 'vector' };
   }
   #store(buffer: string, at: Int, value: Value): void {
-    this.#w.store(this.#touch(buffer, 'write'), at, value, 'vector');
-  }
-  #element(instance: Instance, row: Int, at: ReadonlyMap<Index, Int>): { buffer: string; at: Int; vector: boolean } {
-    const s = this.#layout.of(instance.placed.def);
-    const place = (i: Index): Int => { const v = instance.values.get(i); return v === undefined ? (at.get(i) ?? int(0)) : int(v); };
-    const { lane } = this.#g;
-    return {
-      buffer: s.buffer, vector: lane !== undefined && instance.placed.at.includes(lane),
-      at: instance.placed.at.reduce((sum, i, p) => iadd(sum, imul(place(i), s.strides[p] as number)), iadd(imul(row, s.row), int(s.offset))),
-    };
+    this.#w.store(this.#rows.touch(buffer, 'write'), at, value, 'vector');
   }
 
-  /** Signals in, each tile's sequence, answers out. */
-  #together(row: Int, length: Int, at: ReadonlyMap<Index, Int>, place: Int, count: Int): void {
+  /** Signals in, each tile's sequence, answers out; what signals and answers take besides is computed on the way. */
+  #together(b: Int, length: Int, at: ReadonlyMap<Index, Int>, place: Int, count: Int): void {
     const w = this.#w;
-    const { lane, lanes, inputs, outputs } = this.#g;
-    const tile = (v: Int): ReadonlyMap<Index, Int> => (lane ? new Map(at).set(lane, iadd(at.get(lane) ?? int(0), imul(v, lanes))) : at);
-    inputs.forEach((x, k) => {
+    const { sources, items } = this.#c;
+    this.#g.inputs.forEach((input, k) => {
+      const { x } = sources[input.of] as Convolved['sources'][number];
       w.loop('v', int(0), count, 1, {}, (v) => this.#store(this.#signals, this.#signalAt(int(k), v, int(0)), num(0)));
-      w.loop('t', int(0), length, 1, {}, (t) => w.loop('v', int(0), count, 1, {}, (v) => {
-        const from = this.#element(x, iadd(row, t), tile(v));
-        this.#store(this.#signals, this.#signalAt(int(k), v, iadd(t, int(1))), w.let({ kind: 'load', buffer: this.#touch(from.buffer, 'read'), at: from.at, access: from.vector ? 'vector' : 'uniform' }));
-      }));
+      this.#steps(b, length, at, count, [x], input.values, (env, v, t) => [{ inner: [], body: x, env, sink: (value) => this.#store(this.#signals, this.#signalAt(int(k), v, iadd(t, int(1))), value) }]);
     });
     w.loop('v', int(0), count, 1, {}, (v) => this.#sequence(length, v, w.int('own', iadd(place, v))));
-    outputs.forEach((r, o) => w.loop('t', int(0), length, 1, {}, (t) => w.loop('v', int(0), count, 1, {}, (v) => {
-      const to = this.#element(r, iadd(row, t), tile(v));
-      w.store(this.#touch(to.buffer, 'write'), to.at, w.let(this.#load(this.#answers, this.#answerAt(int(o), v, t))), to.vector ? 'vector' : 'one');
+    this.#steps(b, length, at, count, items.map((i) => i.body), new Map(), (env) => items.map((i) => ({ inner: i.inner, body: i.body, env, sink: (value, e) => this.#rows.store(i, value, e) })));
+  }
+  /** Each step of each tile of channels: tiles innermost, which lie side by side. The t-th of a convolution that runs backward is the sequence's t-th from its end. */
+  #steps(b: Int, length: Int, at: ReadonlyMap<Index, Int>, count: Int, bodies: readonly Expr[], own: ReadonlyMap<Index, number>, tasks: (env: Env, v: Int, t: Int) => Task[]): void {
+    const w = this.#w;
+    const { lane, lanes } = this.#g;
+    this.#reach = reachOf(bodies, () => false);
+    w.loop('t', int(0), length, 1, {}, (t) => this.#rows.atStep(b, this.#c.backward ? w.int('at', iadd(length, imul(t, -1), int(-1))) : t, length, this.#reach, (root) => w.loop('v', int(0), count, 1, {}, (v) => {
+      const places = [...at].map(([i, x]): readonly [Index, Place] => {
+        const base = i === lane ? w.int('lane', iadd(x, imul(v, lanes))) : x;
+        return [i, i === lane ? { int: base, lane: true, tile: { base, vector: 0 } } : { int: base, lane: false }];
+      });
+      const fixedPlaces = [...own].map(([i, n]): readonly [Index, Place] => [i, fixed(n)]);
+      const env = [...places, ...fixedPlaces].reduce((e, [i, p]) => this.#rows.envs.bind(e, i, p), root);
+      this.#step = { v, t };
+      this.#x.run(tasks(env, v, t));
+      this.#step = undefined;
     })));
   }
   /** Superblock after superblock of one tile of channels. */
@@ -193,7 +200,7 @@ class ConvolutionKernel {
   // --- spectra ----------------------------------------------------------------------------------------------------------
 
   #fft(level: Level): Fft {
-    const uniform = (at: Int): Value => ({ kind: 'load', buffer: this.#touch(level.twiddles, 'read'), at, access: 'uniform' });
+    const uniform = (at: Int): Value => ({ kind: 'load', buffer: this.#rows.touch(level.twiddles, 'read'), at, access: 'uniform' });
     return new Fft(this.#w, level.size, (at) => ({ re: uniform(imul(at, 2)), im: uniform(iadd(imul(at, 2), int(1))) }));
   }
   /** A transform at work. */

@@ -1,40 +1,9 @@
-/** Stores of what a stage computes, and reductions over time: in registers while steps pass, in carry memory between tiles. */
-import type { Int, Value } from '../../../ir/kernel.js';
-import type { Index } from '../../../ir/program.js';
+/** Reductions over time: in registers while steps pass, in carry memory between tiles. */
+import type { Value } from '../../../ir/kernel.js';
 import type { Item } from '../../../ir/stages.js';
 import { num, type Task } from '../expressions.js';
-import { iadd, icompare, imul, int } from '../ints.js';
-import { placeOf, type Env } from '../places.js';
+import type { Env } from '../places.js';
 import type { StageContext } from './context.js';
-import type { Element } from './storages.js';
-
-/** Where an item's element is stored. */
-function target(c: StageContext, item: Item, env: Env): Element & { readonly buffer: string } {
-  const s = c.layout.of(item.def);
-  let at: Int = s.kind === 'load' ? int(s.offset) : iadd(imul(env.row, s.row), int(s.offset));
-  let lane = 0;
-  item.indices.forEach((i, p) => {
-    const place = placeOf(env, i);
-    at = iadd(at, imul(place.int, s.strides[p] as number));
-    if (place.lane) lane += s.strides[p] as number;
-  });
-  return { buffer: s.buffer, at, lane };
-}
-export function storeItem(c: StageContext, item: Item, value: Value, env: Env): void {
-  const { buffer, at, lane } = target(c, item, env);
-  c.touch(buffer, 'write');
-  if (lane === 0) c.w.store(buffer, at, value, 'one');
-  else if (lane === 1) c.w.store(buffer, at, value, 'vector');
-  else scatter(c, buffer, at, lane, value, item, env);
-}
-function scatter(c: StageContext, buffer: string, at: Int, stride: number, value: Value, item: Item, env: Env): void {
-  const laned = item.indices.find((i) => placeOf(env, i).lane) as Index;
-  const kept = c.w.let(value);
-  for (let l = 0; l < c.lanes; l++) {
-    const cond = icompare('lt', iadd(placeOf(env, laned).int, int(l)), int(laned.axis.size));
-    c.w.branch(cond, () => c.w.store(buffer, iadd(at, int(l * stride)), { kind: 'lane-of', arg: kept, lane: int(l) }, 'one'), () => undefined);
-  }
-}
 
 /** The register of a reduction over time, and of a sum what its last addition rounded away. */
 export interface OpenAccumulator {
@@ -48,7 +17,7 @@ export interface OpenAccumulator {
 export function openAccumulators(c: StageContext, copies: readonly Env[]): OpenAccumulator[] {
   return copies.flatMap((env, vector) => c.stage.accumulators.map((a) => {
     const item = c.items.get(a.def) as Item;
-    const { at, lane, buffer } = target(c, item, env);
+    const { at, lane, buffer } = c.target(item, env);
     c.touch(buffer, 'read');
     const load = (from: string): Value => ({ kind: 'load', buffer: from, at, access: lane === 1 ? 'vector' : 'uniform' });
     const open = { name: c.w.variable('acc', load(buffer)), item, op: a.op, vector };
@@ -79,9 +48,9 @@ function addTo({ w }: StageContext, sum: string, lost: string, v: Value): void {
 export function closeAccumulators(c: StageContext, accumulators: readonly OpenAccumulator[], copies: readonly Env[]): void {
   for (const a of accumulators) {
     const env = copies[a.vector] as Env;
-    storeItem(c, a.item, { kind: 'reg', name: a.name }, env);
+    c.store(a.item, { kind: 'reg', name: a.name }, env);
     if (!a.lost) continue;
-    const { at, lane } = target(c, a.item, env);
+    const { at, lane } = c.target(a.item, env);
     c.w.store(c.touch(c.layout.lost(a.item.def), 'write'), at, { kind: 'reg', name: a.lost }, lane === 1 ? 'vector' : 'one');
   }
 }

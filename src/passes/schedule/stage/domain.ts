@@ -1,8 +1,7 @@
-/** Loops over a stage's domain, the tile of lanes innermost, and over the batch's sequences. */
+/** Loops over a stage's domain, the tile of lanes innermost. */
 import type { Int } from '../../../ir/kernel.js';
 import type { Index } from '../../../ir/program.js';
 import { iadd, int } from '../ints.js';
-import { LENGTHS } from '../limits.js';
 import { placeOf, type Env } from '../places.js';
 import { loopName, type StageContext } from './context.js';
 
@@ -60,12 +59,5 @@ export class Domain {
       this.#c.w.loop(loopName(index.name), int(0), int(index.axis.size), 1, {}, (i) => rest(k + 1, this.#c.envs.bind(env, index, { int: i, lane: false })));
     };
     rest(0, root);
-  }
-  sequences(body: (b: Int, length: Int) => void): void {
-    const c = this.#c;
-    c.w.loop('b', int(0), c.scalar('B'), 1, { parallel: true }, (b) => {
-      c.touch(LENGTHS, 'read');
-      body(b, c.w.int('len', { kind: 'iload', buffer: LENGTHS, at: b }));
-    });
   }
 }

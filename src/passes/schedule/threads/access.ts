@@ -4,20 +4,19 @@
  */
 import type { Int, Kernel, LocalMemory, Value } from '../../../ir/kernel.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
-import type { Item, Stage } from '../../../ir/stages.js';
-import { visitExpr } from '../../../ir/builder.js';
+import type { Item } from '../../../ir/stages.js';
 import { element, lastMember, loadValue } from '../access.js';
 import { num } from '../expressions.js';
 import { iadd, iand, icompare, imax, imin, imul, int, ivar } from '../ints.js';
 import { accessIndices, rowMajor, type Layout, type PackDimension, type PackedConstant } from '../layout.js';
 import { LENGTHS } from '../limits.js';
 import { affinePlace, laneStep, placeOf, type Env } from '../places.js';
+import { isNow, reachOf } from '../rows.js';
 import type { Writer } from '../writer.js';
 
 export const THREAD: Int = ivar('$l');
 export const GROUP: Int = ivar('$g');
 export const BATCH: Int = ivar('$b');
-export const isNow = (time: Affine | undefined): boolean => !time || (time.constant === 0 && time.terms.length === 0);
 
 /** The step that a thread is at: of which sequence, and how long that is in this tile. */
 export interface Step {
@@ -26,24 +25,25 @@ export interface Step {
 }
 
 export class Access {
-  readonly #stage: Stage;
+  readonly #reads: readonly Expr[];
+  readonly #own: (def: DefinitionId) => boolean;
   readonly #layout: Layout;
   readonly #w: Writer;
   readonly #lanes: number;
   readonly #lane: Index | undefined;
-  readonly #items: ReadonlyMap<DefinitionId, Item>;
   readonly #used = new Map<string, 'read' | 'write' | 'read-write'>();
   readonly #scalars = new Set<string>();
   readonly #memories: LocalMemory[] = [];
   step: Step | undefined;
 
-  constructor(stage: Stage, layout: Layout, writer: Writer, lanes: number, lane: Index | undefined) {
-    this.#stage = stage;
+  /** `reads`: all that the kernel computes, of which it has `own` from elsewhere. */
+  constructor(reads: readonly Expr[], layout: Layout, writer: Writer, lanes: number, lane: Index | undefined, own: (def: DefinitionId) => boolean = () => false) {
+    this.#reads = reads;
+    this.#own = own;
     this.#layout = layout;
     this.#w = writer;
     this.#lanes = lanes;
     this.#lane = lane;
-    this.#items = new Map(stage.items.map((i) => [i.def, i]));
   }
   scalar(name: 'R' | 'B' | 'T'): Int {
     this.#scalars.add(`$${name}`);
@@ -88,7 +88,7 @@ export class Access {
   }
   /** Where a plain read of a float32 lies; undefined of anything else. */
   element(e: Expr, env: Env): { readonly buffer: string; readonly at: Int } | undefined {
-    if (e.kind !== 'read' || !isNow(e.time) || this.#items.has(e.def)) return undefined;
+    if (e.kind !== 'read' || !isNow(e.time) || this.#own(e.def)) return undefined;
     const value = this.read(e, env);
     return value.kind === 'load' && value.access === 'uniform' && this.#layout.element(value.buffer) === 'f32' ? value : undefined;
   }
@@ -115,13 +115,7 @@ export class Access {
     return { kind: 'select', cond: inside, then: now, else: w.let(before) };
   }
   #readsPast(): boolean {
-    let found = false;
-    for (const item of this.#stage.items) visitExpr(item.body, (e) => {
-      if (e.kind !== 'read' || !e.time || this.#items.has(e.def)) return;
-      const low = e.time.terms.reduce((sum, { index, coefficient }) => sum + Math.min(0, coefficient * (index.axis.size - 1)), e.time.constant);
-      if (low < 0) found = true;
-    });
-    return found;
+    return reachOf(this.#reads, this.#own).past > 0;
   }
   /** Row-major over the indices of the access, the lane index last: neighbouring threads read neighbouring elements. */
   #constant(e: ExprOf<'read'>, env: Env): Value {

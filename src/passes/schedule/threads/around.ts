@@ -1,7 +1,6 @@
 /** The past that a sequence begins with, on a machine with threads. */
 import type { Int, Kernel, Value } from '../../../ir/kernel.js';
 import type { DefinitionOf } from '../../../ir/program.js';
-import type { Stage } from '../../../ir/stages.js';
 import { Expressions } from '../expressions.js';
 import { iadd, icompare, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
@@ -20,8 +19,7 @@ export function beginHistoryKernel(carry: string, depth: number, d: DefinitionOf
   const storage = layout.of(d.id);
   const w = new Writer([carry], ['$B', '$l', '$g', '$b']);
   const envs = new Envs();
-  const none: Stage = { name: entry, anchor: 'pointwise', phase: 'begin', order: 'flat', domain: d.indices, items: [], stored: new Set(), states: [], accumulators: [] };
-  const access = new Access(none, layout, w, 1, d.indices.at(-1));
+  const access = new Access([], layout, w, 1, d.indices.at(-1));
   const x = new Expressions({
     writer: w, envs, lanes: 1, laneLoops: false, unroll: 1, item: () => undefined, decays: () => false, load: (e, env) => access.read(e, env),
   }, []);

@@ -3,16 +3,19 @@
  * readout. Its channels' numbers lie one after another in its memory, and its threads share the rounds of a transform.
  */
 import type { Grid, Int, Kernel, Value } from '../../../ir/kernel.js';
-import type { Index } from '../../../ir/program.js';
-import type { Convolved, Stage } from '../../../ir/stages.js';
+import type { Expr, ExprOf, Index } from '../../../ir/program.js';
+import type { Convolved } from '../../../ir/stages.js';
 import { Fft, type Points } from '../convolution/fft.js';
-import { channels, type Geometry, type Instance, type Level } from '../convolution/geometry.js';
-import { iadd, icompare, imin, imul, int } from '../ints.js';
+import { channels, type Geometry, type Level } from '../convolution/geometry.js';
+import { Expressions, type Task as Computed } from '../expressions.js';
+import { iadd, iand, icompare, imin, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
+import { UNROLL } from '../limits.js';
+import { Envs, fixed, type Env } from '../places.js';
 import { Writer } from '../writer.js';
 import { Access, BATCH, GROUP, THREAD } from './access.js';
 import type { Threads } from './machine.js';
-import { divide } from './places.js';
+import { bindPoint, divide } from './places.js';
 
 /** Channels that a group takes at most: as many lie side by side in what it reads of activations. */
 const MOST_CHANNELS = 16;
@@ -28,8 +31,10 @@ export interface Task {
   readonly size: number;
   /** Signals or readouts, of which a group has one. */
   readonly of: number;
-  /** Memories of a group, each of a number for every step and channel and one more. */
-  readonly memories: readonly string[];
+  /** Memories of a group, by how many numbers each has for every step, and for one step more, of a channel. */
+  readonly memories: ReadonlyMap<string, number>;
+  /** What its expressions read at a step. */
+  readonly reads: readonly Expr[];
   /** What it writes of other memory. */
   readonly written: readonly string[];
 }
@@ -52,20 +57,26 @@ export class Group {
   readonly #first: Int;
   readonly #task: Task;
   readonly #grid: Grid;
+  readonly #envs = new Envs();
+  readonly #x: Expressions;
+  #readout: ((e: ExprOf<'read'>, env: Env) => Value | undefined) | undefined;
   /** The channel whose round is being written. */
   #channel: Int = int(0);
 
   constructor(task: Task) {
-    const { geometry, convolved, layout, machine, size, of, memories, written } = task;
+    const { convolved, layout, machine, size, of, memories, written, reads } = task;
     this.#task = task;
     this.points = channels(convolved);
     this.stride = size + 1;
-    this.channels = channelsOf(this.points, size, memories.length, machine);
+    this.channels = channelsOf(this.points, size, [...memories.values()].reduce((a, b) => a + b), machine);
     this.threads = Math.min(machine.perGroup, (this.channels * size) / 4);
-    this.w = new Writer([...memories, ...written], ['$T', '$l', '$g', '$b']);
-    const none: Stage = { name: geometry.name, anchor: 'scan', phase: 'step', order: 'forward', domain: [], items: [], stored: new Set(), states: [], accumulators: [] };
-    this.access = new Access(none, layout, this.w, 1, undefined);
-    for (const m of memories) this.access.memory(m, this.channels * this.stride, 'group');
+    this.w = new Writer([...memories.keys(), ...written], ['$T', '$l', '$g', '$b']);
+    this.access = new Access(reads, layout, this.w, 1, convolved.domain.at(-1));
+    this.#x = new Expressions({
+      writer: this.w, envs: this.#envs, lanes: 1, laneLoops: false, unroll: UNROLL, item: () => undefined, decays: () => false,
+      load: (e, env) => this.#readout?.(e, env) ?? this.access.read(e, env),
+    }, reads.map((body) => ({ body })));
+    for (const [m, each] of memories) this.access.memory(m, each * this.channels * this.stride, 'group');
     const tiles = Math.ceil(this.points / this.channels);
     const { w } = this;
     const byBlock = divide(GROUP, tiles * of);
@@ -77,22 +88,24 @@ export class Group {
     this.length = this.access.length();
     this.#grid = { threads: this.threads, lanes: 1, groups: { times: tiles * of, of: 'T', each: 1, per: size }, batches: 'B' };
   }
-  /** `body` for blocks that have steps. */
+  /** `body` for blocks that have steps, of sequences that the kernels reach. */
   kernel(entry: string, body: () => void): Kernel {
-    this.w.branch(icompare('lt', this.start, this.length), body, () => undefined);
+    const { whole, length } = this.#task.convolved;
+    const has = icompare('lt', this.start, this.length);
+    this.w.branch(whole ? iand(has, icompare('le', this.length, int(length))) : has, body, () => undefined);
     return this.access.finish(entry, this.w.body, this.#grid);
   }
   load(buffer: string, at: Int): Value {
     const { memories } = this.#task;
-    return this.w.let({ kind: 'load', buffer: memories.includes(buffer) ? buffer : this.access.touch(buffer, 'read'), at, access: 'uniform' });
+    return this.w.let({ kind: 'load', buffer: memories.has(buffer) ? buffer : this.access.touch(buffer, 'read'), at, access: 'uniform' });
   }
   store(buffer: string, at: Int, value: Value): void {
-    if (!this.#task.memories.includes(buffer)) this.access.touch(buffer, 'write');
+    if (!this.#task.memories.has(buffer)) this.access.touch(buffer, 'write');
     this.w.store(buffer, at, value, 'one');
   }
-  /** A place in a memory of the group. */
-  at(channel: Int, step: Int): Int {
-    return iadd(imul(channel, this.stride), step);
+  /** A place in a memory of the group; of one that has several numbers for a step, the k-th's. */
+  at(channel: Int, step: Int, k: Int = int(0)): Int {
+    return iadd(imul(channel, this.stride), step, imul(k, this.channels * this.stride));
   }
   /** A channel's number among all; past the last one the last one again. */
   point(channel: Int): Int {
@@ -121,22 +134,17 @@ export class Group {
     else list.forEach((one, k) => this.w.branch(icompare('eq', this.which, int(k)), () => body(one), () => undefined));
   }
 
-  /** Where a channel's number of a step is kept with the other activations. */
-  element(instance: Instance, row: Int, point: Int): { readonly buffer: string; readonly at: Int } {
-    const { layout, convolved } = this.#task;
-    const s = layout.of(instance.placed.def);
-    const where = new Map<Index, Int>([...instance.values].map(([i, v]) => [i, int(v)]));
-    let rest = point;
-    for (const i of convolved.domain.toReversed()) {
-      const split = divide(rest, i.axis.size);
-      where.set(i, i === convolved.domain[0] ? rest : split.rest);
-      rest = split.quotient;
-    }
-    return { buffer: s.buffer, at: instance.placed.at.reduce((sum, i, k) => iadd(sum, imul(where.get(i) ?? int(0), s.strides[k] as number)), iadd(imul(row, s.row), int(s.offset))) };
-  }
-  /** The first step of this row of the batch, among the rows of all. */
-  get row(): Int {
-    return imul(BATCH, this.access.scalar('T'));
+  /** Computes expressions at the convolution's `t`-th step of a point, with indices of their own at fixed values; `readout` is where they find what is not in memory for all. */
+  compute(t: Int, point: Int, own: ReadonlyMap<Index, number>, tasks: (env: Env) => readonly Computed[], readout?: (e: ExprOf<'read'>, env: Env) => Value | undefined): void {
+    const { w } = this;
+    const step = this.#task.convolved.backward ? w.int('at', iadd(this.length, imul(t, -1), int(-1))) : t;
+    const row = w.int('row', iadd(imul(BATCH, this.access.scalar('T')), step));
+    const at = [...own].reduce((e, [i, n]) => this.#envs.bind(e, i, fixed(n)), this.#envs.root(row));
+    this.access.step = { t: step, length: this.length };
+    this.#readout = readout;
+    this.#x.run(tasks(bindPoint(w, this.#envs, at, this.#task.convolved.domain, point)));
+    this.#readout = undefined;
+    this.access.step = undefined;
   }
   /** The number of this row's block among those of all rows. */
   blockOf(size: number, block: Int): Int {

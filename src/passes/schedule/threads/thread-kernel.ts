@@ -21,7 +21,8 @@ import { affinePlace, Envs, placeKey, placeOf, type Env } from '../places.js';
 import { threadShape } from '../storage.js';
 import type { Part } from '../stage/storages.js';
 import { Writer } from '../writer.js';
-import { Access, BATCH, GROUP, isNow, THREAD } from './access.js';
+import { isNow } from '../rows.js';
+import { Access, BATCH, GROUP, THREAD } from './access.js';
 import type { Threads } from './machine.js';
 import { bindPair, countPairs, PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
@@ -139,7 +140,7 @@ class ThreadKernel {
     if (this.#products && part.kind === 'summary') written.add(this.#products.own ?? this.#products.storage.buffer);
     for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
     this.#w = new Writer(written, ['$R', '$B', '$T', '$l', '$g', '$b']);
-    this.#access = new Access(stage, layout, this.#w, this.#lanes, lane);
+    this.#access = new Access(stage.items.map((i) => i.body), layout, this.#w, this.#lanes, lane, (def) => this.#items.has(def));
     this.#stores = new PairStores(this.#access);
     this.#x = new Expressions({
       writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: together, unroll: this.#unroll,
