@@ -62,6 +62,8 @@ export interface Convolved {
   /** What is stored: of readouts, and of anything else at the step. */
   readonly items: readonly Item[];
   readonly transition: readonly Coefficient[];
+  /** v before the first step, slot by slot; none where it is 0. */
+  readonly initial: readonly Coefficient[];
   readonly drive: readonly Coefficient[];
   readonly readout: readonly Coefficient[];
   readonly through: readonly Coefficient[];

@@ -56,7 +56,8 @@ describe('errors', () => {
     ['a function of a state inside', 'state h[t, c] = tanh(0.5 * h[t-1, c] + x[t, c])\n output y[t, c] = h[t, c]', 'it is not affine: `tanh` of a state is not affine'],
     ['a readout with t', 'axis n = 12\n state h[t, c, n] = 0.5 * h[t-1, c, n] + x[t, c]\n output y[t, c] = sum(n: sigmoid(x[t, c] * n) * h[t, c, n])', "more than 8 numbers are read from each channel's states"],
     ['a signal for each state', 'axis n = 12\n input u[t, n]\n state h[t, c, n] = 0.5 * h[t-1, c, n] + u[t, n] + x[t, c]\n output y[t, c] = sum(n: h[t, c, n])', 'more than 8 signals drive each channel'],
-    ['an initial state', 'initial h[c] = 1\n state h[t, c] = 0.5 * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]', 'it starts from a state of its own'],
+    ['an initial state that is an input', 'input s[c]\n initial h[c] = s[c]\n state h[t, c] = 0.5 * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]', 'an input says from which state it starts'],
+    ['nothing that drives it', 'initial h[c] = 1\n state h[t, c] = 0.5 * h[t-1, c]\n output y[t, c] = h[t, c] + x[t, c]', 'nothing drives it'],
   ])('an error where a convolution is asked for and impossible: %s', (_, lines, why) => {
     const { diagnostics, module } = compile('spec.ssm', { std, read: () => model(lines) }, { specHash: '', strategy: 'convolution' });
     expect(diagnostics.find((d) => d.code === 'SSM4103')).toMatchObject({ severity: 'error', text: expect.stringContaining(why) as string });

@@ -47,7 +47,7 @@ class Application {
       length, whole, backward: this.#stage.order === 'backward', domain, elementwise: c.elementwise, sources: c.sources, readouts,
       items: this.#stage.items.filter((i) => this.#stage.stored.has(i.def)).map((i) => ({ ...i, body: bodies.get(i.def) as Expr })),
       slots: c.slots.map(({ mixing }, k) => ({ mixing, columns: c.columns[k] as readonly Index[] })),
-      transition: all('transition', c.transition), drive: all('drive', c.drive), readout: all('out', c.readout), through: all('through', c.through),
+      transition: all('transition', c.transition), initial: all('initial', c.initial), drive: all('drive', c.drive), readout: all('out', c.readout), through: all('through', c.through),
     };
     return { definitions: this.#definitions, load: this.#load, convolved };
   }

@@ -18,14 +18,15 @@ const ROWS_BYTES = 128 * 2 ** 20;
 const ALIVE = 6;
 
 const size = (indices: readonly Index[]): number => indices.reduce((n, i) => n * i.axis.size, 1);
-export const pairsOf = (c: Convolution): number => c.sources.reduce((n, s) => n + size(s.own), 0) * c.readouts.reduce((n, r) => n + size(r.own), 0);
+const outputsOf = (c: Convolution): number => c.readouts.reduce((n, r) => n + size(r.own), 0);
+export const pairsOf = (c: Convolution): number => c.sources.reduce((n, s) => n + size(s.own), 0) * outputsOf(c);
 
 /** A power of two; undefined where even the shortest would take too much. */
 export function kernelLength(graph: StageGraph, chosen: readonly (readonly [Stage, Convolution])[]): number | undefined {
   const rows = graph.stages.filter((s) => s.phase === 'step').map((s) => [...s.stored].reduce((n, id) => n + 4 * size(graph.program.definitions[id]?.indices ?? []), 0));
   const perRow = ALIVE * Math.max(0, ...rows);
-  // A complex number for each step.
-  const perStep = chosen.reduce((n, [stage, c]) => n + 8 * pairsOf(c) * size(stage.domain), 0);
+  // A complex number for each step, and what is left of an initial state.
+  const perStep = chosen.reduce((n, [stage, c]) => n + (8 * pairsOf(c) + (c.initial.length > 0 ? 4 * outputsOf(c) : 0)) * size(stage.domain), 0);
   for (let length = MAX_LENGTH; length >= MIN_LENGTH; length /= 2) if (length * perStep <= SPECTRA_BYTES && length * perRow <= ROWS_BYTES) return length;
   return undefined;
 }

@@ -4,7 +4,7 @@
  *
  *   r_t = Σ_s Σ_j k^{rs}_j x_s[t−j],   k^{rs}_0 = d_rs,   k^{rs}_j = c_r·T^{j−1}·b_s,
  *
- * exactly, while the states before the first step are 0; a recurrence that runs backward is the same in the reversed order of steps. For coupled chains T has the coupling in it; for those of rank one the stage has
+ * exactly, plus c_r·T^t·v_{−1} where the states before the first step are not 0 but known at load; a recurrence that runs backward is the same in the reversed order of steps. For coupled chains T has the coupling in it; for those of rank one the stage has
  * the collapsed chain for its state, and M readouts of M signals.
  *
  * States are told apart by domain (channels), by elementwise indices, along which no element reads another, and by what mixes.
@@ -48,6 +48,8 @@ export interface Convolution {
   /** Slot by slot; the column's indices are `columns` of its slot. */
   readonly transition: readonly Entry[];
   readonly columns: readonly (readonly Index[])[];
+  /** Slot by 0: what stands before the first step. */
+  readonly initial: readonly Entry[];
   /** Slot by source. */
   readonly drive: readonly Entry[];
   /** Readout by slot. */
@@ -110,7 +112,7 @@ class Recogniser {
 
   run(): Convolution {
     const stage = this.#stage;
-    if (stage.states.some((s) => s.initial)) refuse('it starts from a state of its own, and a kernel answers to inputs alone');
+    if (stage.states.some((s) => s.initial && !isLoadTime(s.initial, this.#loaded))) refuse('an input says from which state it starts, and kernels are made of weights alone');
     if (stage.accumulators.length > 0) refuse('it takes a reduction over time along, which goes from step to step');
     for (const item of stage.items) for (const id of reads(item.body)) {
       const d = this.#program.definitions[id];
@@ -124,13 +126,15 @@ class Recogniser {
     })));
     const transition = this.#slots.flatMap((slot, row) => this.#transitions(slot, row, forms));
     const drive = this.#slots.flatMap((slot, row) => (slot.lag === 1 ? this.#driven(forms.get(slot.state)?.rest).map((e) => ({ ...e, row, value: this.#canonical(e.value, slot.state) })) : []));
+    const initial = this.#slots.flatMap((slot, row) => stage.states.flatMap((s) => (s.def === slot.state && s.initial ? [{ row, column: 0, value: this.#canonical(s.initial, s.def) }] : [])));
     const bodies = new Map<DefinitionId, Expr>();
     for (const id of stage.stored) bodies.set(id, this.#split(this.#item(id).body));
     const { readout, through } = this.#outputs();
     if (this.#readouts.length === 0) refuse('nothing reads its states');
+    if (this.#sources.length === 0) refuse('nothing drives it');
     return {
       kind: 'convolution', elementwise: [...new Set(this.#classes.values())], slots: this.#slots, sources: this.#sources,
-      readouts: this.#readouts, transition, columns: this.#slots.map((_, k) => this.#columnsOf(k)), drive, readout, through,
+      readouts: this.#readouts, transition, initial, columns: this.#slots.map((_, k) => this.#columnsOf(k)), drive, readout, through,
       epilogue: (read) => new Map([...bodies].map(([id, body]) => [id, this.#filled(body, read)])),
     };
   }

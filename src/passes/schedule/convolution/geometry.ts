@@ -42,8 +42,10 @@ export interface Geometry {
   readonly levels: readonly Level[];
   /** float32 [outer, tile, readout, signal, tap, lane]: k_0 and those of the first block. */
   readonly taps: string;
-  /** float64 [readout, signal, channel, length + 1]: k. */
+  /** float64 [readout, signal, channel, length + 1]: k; then [readout, channel, length + 1]: one step late what is left of an initial state. */
   readonly kernel: string;
+  /** float32 [outer, tile, readout, step, lane]: what is left of an initial state, where there is one. */
+  readonly initial: string | undefined;
   /** float32, one number: 1 where the kernels grow too fast for transforms. */
   readonly grows: string;
 }
@@ -56,6 +58,7 @@ export function geometryOf(name: string, convolved: Convolved, layout: Layout, {
   const tiles = Math.ceil((lane?.axis.size ?? 1) / lanes);
   const places = outer.reduce((n, i) => n * i.axis.size, 1) * tiles;
   const pairs = inputs.length * outputs.length;
+  const starts = convolved.initial.length > 0;
   const levels = BLOCKS.flatMap((size, k): Level[] => {
     const count = Math.min(BLOCKS[k + 1] ?? Infinity, convolved.length) / size;
     if (count < 2) return [];
@@ -68,7 +71,8 @@ export function geometryOf(name: string, convolved: Convolved, layout: Layout, {
     name, inputs, outputs, outer, lane, lanes, tiles, levels,
     taps: layout.table(`${name}#taps`, 'constant', places * pairs * TAPS * lanes),
     grows: growsOf(name, layout, lanes),
-    kernel: layout.table(`${name}#kernel`, 'load', pairs * channels(convolved) * (convolved.length + 1)),
+    kernel: layout.table(`${name}#kernel`, 'load', (pairs + (starts ? outputs.length : 0)) * channels(convolved) * (convolved.length + 1)),
+    initial: starts ? layout.table(`${name}#initial`, 'constant', places * outputs.length * convolved.length * lanes) : undefined,
   };
 }
 /** Where it is said that a stage's kernels grow too fast. */
@@ -82,6 +86,10 @@ export function partAt(level: Level, lanes: number, which: Int, f: Int, number: 
   if (!level.positions) return iadd(spectrumAt(level, lanes, which, f, number), int((2 * m + part) * lanes));
   const { size, count } = level;
   return iadd(imul(which, (count - 1) * 2 * size), imul(number, 2 * size), f, int(m + part * size));
+}
+/** Where what is left of an initial state stands, of a readout of the channels at `place`, at a step of the convolution. */
+export function initialAt({ outputs, lanes }: Geometry, { length }: Convolved, place: Int, readout: Int, step: Int): Int {
+  return imul(iadd(imul(iadd(imul(place, outputs.length), readout), length), step), lanes);
 }
 /** k_0, and the taps of a block. */
 export const TAPS = BLOCKS[0] + 1;

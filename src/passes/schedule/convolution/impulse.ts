@@ -48,7 +48,7 @@ class Impulse {
     const scratch = (what: string, n: number): string => layout.table(`${g.name}#${what}`, 'load', n);
     this.#A = scratch('power', next * next);
     this.#square = scratch('square', next * next);
-    this.#V = scratch('low', g.inputs.length * LOW * this.#elements * next);
+    this.#V = scratch('low', (g.inputs.length + (c.initial.length > 0 ? 1 : 0)) * LOW * this.#elements * next);
     this.#R = scratch('high', g.outputs.length * this.#high * this.#elements * next);
     this.#host = new Host(layout, [this.#A, this.#square, this.#V, this.#R, g.kernel, g.grows]);
   }
@@ -57,11 +57,19 @@ class Impulse {
     this.#host.each(c.domain, new Map(), (at, channel) => {
       this.#host.each(c.elementwise, at, (element, e) => {
         this.#assemble(element);
-        this.#g.inputs.forEach((x, k) => this.#impulses(x, k, element, e));
+        this.#g.inputs.forEach((x, k) => this.#impulses(c.drive.filter((t) => t.column === x.of), x.values, k, element, e));
+        if (c.initial.length > 0) this.#impulses(c.initial, new Map(), this.#g.inputs.length, element, e);
         for (let s = 0; s < SQUARINGS; s++) this.#squared(...(s % 2 === 0 ? [this.#A, this.#square] as const : [this.#square, this.#A] as const));
         this.#g.outputs.forEach((r, k) => this.#readouts(r, k, element, e));
       });
-      this.#g.outputs.forEach((r, o) => this.#g.inputs.forEach((x, i) => this.#taps(r, o, x, i, at, channel)));
+      this.#g.outputs.forEach((r, o) => {
+        this.#g.inputs.forEach((x, i) => {
+          const through = c.through.find((t) => t.row === r.of && t.column === x.of);
+          const own = new Map([...at, ...[...r.values, ...x.values].map(([index, v]) => [index, int(v)] as const)]);
+          this.#taps(o, i, o * this.#g.inputs.length + i, channel, through ? this.#host.w.let(this.#host.element(through, own)) : num(0));
+        });
+        if (c.initial.length > 0) this.#taps(o, this.#g.inputs.length, this.#g.outputs.length * this.#g.inputs.length + o, channel, num(0));
+      });
     });
     this.#growth();
     return this.#host.kernel(entry);
@@ -80,10 +88,10 @@ class Impulse {
     }
   }
   /** The coefficients of one signal or readout along a slot's elements. */
-  #vector(list: readonly Coefficient[], slot: (t: Coefficient) => number, instance: Instance, at: At, buffer: string, from: Int): void {
+  #vector(list: readonly Coefficient[], slot: (t: Coefficient) => number, values: Instance['values'], at: At, buffer: string, from: Int): void {
     const h = this.#host;
     this.#fill(buffer, from, this.#K);
-    const own = new Map([...at, ...[...instance.values].map(([i, v]) => [i, int(v)] as const)]);
+    const own = new Map([...at, ...[...values].map(([i, v]) => [i, int(v)] as const)]);
     for (const t of list) {
       const s = slot(t);
       h.each((this.#c.slots[s] as Convolved['slots'][number]).mixing, own, (all, k) => h.store(buffer, iadd(from, k, int(this.#offsets[s] as number)), h.w.let(h.element(t, all))));
@@ -95,11 +103,11 @@ class Impulse {
   #highAt(output: number, q: Int, e: Int): Int {
     return iadd(imul(iadd(imul(q, this.#elements), e), this.#K), int(output * this.#high * this.#elements * this.#K));
   }
-  /** T^l·b. */
-  #impulses(x: Instance, k: number, at: At, e: Int): void {
+  /** T^l·b, b what a signal drives with or an initial state. */
+  #impulses(b: readonly Coefficient[], values: Instance['values'], k: number, at: At, e: Int): void {
     const h = this.#host;
     const K = this.#K;
-    this.#vector(this.#c.drive.filter((t) => t.column === x.of), (t) => t.row, x, at, this.#V, this.#low(k, int(0), e));
+    this.#vector(b, (t) => t.row, values, at, this.#V, this.#low(k, int(0), e));
     h.w.loop('l', int(1), int(LOW), 1, {}, (l) => h.fours(K, (r, count) => {
       const before = this.#low(k, iadd(l, int(-1)), e);
       const sums = h.sums(count, K, (c) => h.load(this.#V, iadd(before, c)), (n, c) => h.load(this.#A, iadd(imul(iadd(r, int(n)), K), c)));
@@ -118,7 +126,7 @@ class Impulse {
   #readouts(r: Instance, k: number, at: At, e: Int): void {
     const h = this.#host;
     const K = this.#K;
-    this.#vector(this.#c.readout.filter((t) => t.row === r.of), (t) => t.column, r, at, this.#R, this.#highAt(k, int(0), e));
+    this.#vector(this.#c.readout.filter((t) => t.row === r.of), (t) => t.column, r.values, at, this.#R, this.#highAt(k, int(0), e));
     h.w.loop('q', int(1), int(this.#high), 1, {}, (q) => h.fours(K, (c, count) => {
       const before = this.#highAt(k, iadd(q, int(-1)), e);
       const sums = h.sums(count, K, (x) => h.load(this.#R, iadd(before, x)), (n, x) => h.load(this.#A, iadd(imul(x, K), c, int(n))));
@@ -150,13 +158,12 @@ class Impulse {
     blocks(superblock, 1, length / superblock);
     h.store(this.#g.grows, int(0), { kind: 'reg', name: grows });
   }
-  #taps(r: Instance, o: number, x: Instance, i: number, at: At, channel: Int): void {
+  /** The kernel of this number: k_0 and c·T^j·b. */
+  #taps(o: number, i: number, kernel: number, channel: Int, first: Value): void {
     const h = this.#host;
     const { length } = this.#c;
-    const from = iadd(imul(channel, length + 1), int((o * this.#g.inputs.length + i) * channels(this.#c) * (length + 1)));
-    const own = new Map([...at, ...[...r.values, ...x.values].map(([index, v]) => [index, int(v)] as const)]);
-    const through = this.#c.through.find((t) => t.row === r.of && t.column === x.of);
-    h.store(this.#g.kernel, from, through ? h.w.let(h.element(through, own)) : num(0));
+    const from = iadd(imul(channel, length + 1), int(kernel * channels(this.#c) * (length + 1)));
+    h.store(this.#g.kernel, from, first);
     const each = this.#elements * this.#K;
     h.w.loop('q', int(0), int(this.#high), 1, {}, (q) => h.w.loop('l', int(0), int(LOW), 4, {}, (l) => {
       const left = this.#highAt(o, q, int(0));

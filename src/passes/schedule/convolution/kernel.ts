@@ -13,7 +13,7 @@ import { fixed, type Env, type Place } from '../places.js';
 import { reachOf, Rows, type Reach } from '../rows.js';
 import type { Writer } from '../writer.js';
 import { Fft, type Complex, type Points } from './fft.js';
-import { BLOCKS, spectrumAt, TAPS, type Geometry, type Instance, type Level } from './geometry.js';
+import { BLOCKS, initialAt, spectrumAt, TAPS, type Geometry, type Instance, type Level } from './geometry.js';
 import { Readouts } from './readouts.js';
 
 /** Steps whose direct sums are under way at once. */
@@ -34,7 +34,7 @@ class ConvolutionKernel {
   readonly #rows: Rows;
   readonly #x: Expressions;
   /** Whose readouts expressions read. */
-  #step: { readonly v: Int; readonly t: Int } | undefined;
+  #step: At | undefined;
   #reach: Reach = { past: 0, future: 0 };
   /** Of tiles that go together: signals, one step late, and answers. Of one tile: a transform at work, and the levels'. */
   readonly #signals: string;
@@ -67,7 +67,7 @@ class ConvolutionKernel {
       writer: this.#w, envs: this.#rows.envs, lanes: g.lanes, laneLoops: false, unroll: UNROLL, item: () => undefined, decays: () => false,
       load: (e, env) => {
         const o = readouts.numberOf(e, env);
-        return o && this.#step ? this.#load(this.#answers, this.#answerAt(o, this.#step.v, this.#step.t)) : this.#rows.read(e, env, shape, this.#reach);
+        return o && this.#step ? this.#answer(o, this.#step) : this.#rows.read(e, env, shape, this.#reach);
       },
     }, [...c.items, ...c.sources.map((s) => ({ body: s.x }))]);
   }
@@ -110,13 +110,13 @@ class ConvolutionKernel {
     this.#g.inputs.forEach((input, k) => {
       const { x } = sources[input.of] as Convolved['sources'][number];
       w.loop('v', int(0), count, 1, {}, (v) => this.#store(this.#signals, this.#signalAt(int(k), v, int(0)), num(0)));
-      this.#steps(b, length, at, count, [x], input.values, (env, v, t) => [{ inner: [], body: x, env, sink: (value) => this.#store(this.#signals, this.#signalAt(int(k), v, iadd(t, int(1))), value) }]);
+      this.#steps(b, length, at, place, count, [x], input.values, (env, v, t) => [{ inner: [], body: x, env, sink: (value) => this.#store(this.#signals, this.#signalAt(int(k), v, iadd(t, int(1))), value) }]);
     });
     w.loop('v', int(0), count, 1, {}, (v) => this.#sequence(length, v, w.int('own', iadd(place, v))));
-    this.#steps(b, length, at, count, items.map((i) => i.body), new Map(), (env) => items.map((i) => ({ inner: i.inner, body: i.body, env, sink: (value, e) => this.#rows.store(i, value, e) })));
+    this.#steps(b, length, at, place, count, items.map((i) => i.body), new Map(), (env) => items.map((i) => ({ inner: i.inner, body: i.body, env, sink: (value, e) => this.#rows.store(i, value, e) })));
   }
   /** Each step of each tile of channels: tiles innermost, which lie side by side. The t-th of a convolution that runs backward is the sequence's t-th from its end. */
-  #steps(b: Int, length: Int, at: ReadonlyMap<Index, Int>, count: Int, bodies: readonly Expr[], own: ReadonlyMap<Index, number>, tasks: (env: Env, v: Int, t: Int) => Task[]): void {
+  #steps(b: Int, length: Int, at: ReadonlyMap<Index, Int>, place: Int, count: Int, bodies: readonly Expr[], own: ReadonlyMap<Index, number>, tasks: (env: Env, v: Int, t: Int) => Task[]): void {
     const w = this.#w;
     const { lane, lanes } = this.#g;
     this.#reach = reachOf(bodies, () => false);
@@ -127,10 +127,16 @@ class ConvolutionKernel {
       });
       const fixedPlaces = [...own].map(([i, n]): readonly [Index, Place] => [i, fixed(n)]);
       const env = [...places, ...fixedPlaces].reduce((e, [i, p]) => this.#rows.envs.bind(e, i, p), root);
-      this.#step = { v, t };
+      this.#step = { v, t, place: iadd(place, v) };
       this.#x.run(tasks(env, v, t));
       this.#step = undefined;
     })));
+  }
+  /** A readout: what the convolution answers, and what is left of the initial state. */
+  #answer(o: Int, { v, t, place }: At): Value {
+    const answer = this.#load(this.#answers, this.#answerAt(o, v, t));
+    if (this.#g.initial === undefined) return answer;
+    return { kind: 'binary', op: 'add', left: this.#w.let(answer), right: this.#w.let(this.#load(this.#g.initial, initialAt(this.#g, this.#c, place, o, t))) };
   }
   /** Superblock after superblock of one tile of channels. */
   #sequence(length: Int, v: Int, place: Int): void {
@@ -264,6 +270,12 @@ class ConvolutionKernel {
     const at = (f: Int): Int => spectrumAt(level, this.#g.lanes, o, f, iadd(r, int(-1)));
     this.#fft(level).inverse((f) => [0, 1, 2, 3].map((m) => this.#complex(given, at(f), m)), this.#work(), give);
   }
+}
+/** A step of a tile of channels: which of those that go together, and its number among all. */
+interface At {
+  readonly v: Int;
+  readonly t: Int;
+  readonly place: Int;
 }
 /** Of one level: the spectra of blocks, by signal, and of what blocks are given, by readout. */
 interface Memories {

@@ -9,7 +9,7 @@ import type { Convolved } from '../../../ir/stages.js';
 import { iadd, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
 import { Fft, tableSize, type Points } from './fft.js';
-import { channels, partAt, TAPS, type Geometry, type Level } from './geometry.js';
+import { channels, initialAt, partAt, TAPS, type Geometry, type Level } from './geometry.js';
 import { Host, mul, num } from './host.js';
 
 /** Below this a number is 0: 2^-100, far below any rounding error of what its products are added to, and far above subnormal numbers, which are slow. */
@@ -41,7 +41,7 @@ const twiddlesOf = (size: number, layout: Layout): string => layout.table(`#${si
 
 export function spectraKernel(entry: string, g: Geometry, c: Convolved, layout: Layout): Kernel {
   const work = layout.table(`${g.name}#work`, 'load', 2 * Math.max(1, ...g.levels.map((l) => l.size)));
-  const h = new Host(layout, [work, g.taps, ...g.levels.map((l) => l.spectra)]);
+  const h = new Host(layout, [work, g.taps, ...(g.initial === undefined ? [] : [g.initial]), ...g.levels.map((l) => l.spectra)]);
   const points: Points = {
     load: (at) => ({ re: h.load(work, imul(at, 2)), im: h.load(work, iadd(imul(at, 2), int(1))) }),
     store: (at, z) => { h.store(work, imul(at, 2), z.re); h.store(work, iadd(imul(at, 2), int(1)), z.im); },
@@ -69,6 +69,11 @@ export function spectraKernel(entry: string, g: Geometry, c: Convolved, layout: 
       const pair = h.w.int('at', iadd(imul(place, pairs), n));
       h.w.loop('j', int(0), int(TAPS), 1, {}, (j) => h.store(g.taps, iadd(imul(iadd(imul(pair, TAPS), j), g.lanes), lane), settled(h, h.load(g.kernel, iadd(from, j)))));
       for (const x of g.levels) level(x, from, pair, lane);
+    });
+    const { initial } = g;
+    if (initial !== undefined) h.w.loop('o', int(0), int(g.outputs.length), 1, {}, (o) => {
+      const from = h.w.int('from', imul(iadd(imul(iadd(o, int(pairs)), channels(c)), channel), c.length + 1));
+      h.w.loop('t', int(0), int(c.length), 1, {}, (t) => h.store(initial, iadd(initialAt(g, c, place, o, t), lane), settled(h, h.load(g.kernel, iadd(from, t, int(1))))));
     });
   });
   return h.kernel(entry);

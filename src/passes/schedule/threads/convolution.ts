@@ -6,7 +6,7 @@
 import type { Int, Kernel, Value } from '../../../ir/kernel.js';
 import type { Convolved } from '../../../ir/stages.js';
 import type { Complex } from '../convolution/fft.js';
-import { BLOCKS, channels, partAt, TAPS, type Geometry, type Instance, type Level } from '../convolution/geometry.js';
+import { BLOCKS, channels, initialAt, partAt, TAPS, type Geometry, type Instance, type Level } from '../convolution/geometry.js';
 import { Readouts } from '../convolution/readouts.js';
 import { num } from '../expressions.js';
 import { iadd, iand, icompare, imax, imin, imul, int } from '../ints.js';
@@ -182,7 +182,7 @@ class ThreadConvolution {
       w.barrier();
       const at = (instance: Instance | undefined): void => h.share(BLOCK, 'channels', (channel, s) => {
         const step = w.int('step', iadd(h.start, s));
-        w.branch(icompare('lt', step, h.length), () => h.ifPoint(channel, () => this.#store(h, instance, step, channel, readouts, (o) => h.load(kept, h.at(channel, s, o)))), () => undefined);
+        w.branch(icompare('lt', step, h.length), () => h.ifPoint(channel, () => this.#store(h, instance, step, channel, readouts, (o) => this.#withInitial(h, each > 1 ? o : h.which, channel, step, h.load(kept, h.at(channel, s, o))))), () => undefined);
       });
       if (each > 1) at(undefined);
       else h.choose(outputs, at);
@@ -199,6 +199,11 @@ class ThreadConvolution {
     });
     for (const { item, own } of wanted) h.compute(step, h.point(channel), own, (env) => [{ inner: item.inner.filter((i) => !own.has(i)), body: item.body, env, sink: (value, e) => h.access.store(item, value, e) }],
       (e, env) => { const o = readouts.numberOf(e, env); return o && answer(instance ? int(0) : o); });
+  }
+  /** A readout, with what is left of the initial state. */
+  #withInitial(h: Group, which: Int, channel: Int, step: Int, answer: Value): Value {
+    const { initial } = this.#g;
+    return initial === undefined ? answer : add(answer, h.load(initial, initialAt(this.#g, this.#c, h.point(channel), which, step)));
   }
   /** Of one readout a block's answers, given to `keep` by the threads that have them. */
   #answer(h: Group, which: Int, { near, far, place, base }: Blocks, keep: (channel: Int, s: Int, value: Value) => void): void {
