@@ -4,7 +4,8 @@
  * 1. A definition with one reader moves into it where that repeats no work (activations, gates, skips, residual sums).
  * 2. A recurrence takes in whatever reads its states along axes that would otherwise have to be stored (the readout sum over n), and
  *    then pointwise readers of those: states stay on chip, and nothing of size time × channels × state exists.
- * 3. A reduction along a row (a norm's mean and variance) joins the stage that reads it, so that a row is handled while it is in cache.
+ * 3. What a recurrence alone reads, and pointwise at the same step, joins it.
+ * 4. A reduction along a row (a norm's mean and variance) joins the stage that reads it, so that a row is handled while it is in cache.
  *
  * Exact: only the place where an expression is evaluated changes.
  */
@@ -204,7 +205,7 @@ class Fusion {
     this.#defs[reader.id] = { ...reader, body };
   }
 
-  // --- 2 and 3: stages --------------------------------------------------------------------------------------------------
+  // --- 2 to 4: stages --------------------------------------------------------------------------------------------------
 
   stages(whole: boolean): Stage[] {
     const drafts: Draft[] = [];
@@ -218,6 +219,7 @@ class Fusion {
       else place({ members: [ids[0] as DefinitionId], recurrent: false });
     }
     this.#joinRows(drafts, draftOf);
+    this.#joinSignals(drafts, draftOf);
     const alive = drafts.filter((d) => d.members.length > 0);
     return this.#ordered(alive, whole).map((d) => this.#finish(d, whole));
   }
@@ -336,6 +338,23 @@ class Fusion {
       if (!target.members.every((m) => this.#joins(this.#def(m), d))) continue;
       const classes = this.#domainClasses([...target.members, id]);
       if (classes.size !== d.indices.length) continue;
+      target.members.unshift(id);
+      draft.members.length = 0;
+      draftOf.set(id, target);
+    }
+  }
+  /** What a recurrence alone reads, element for element at the same step, is computed at its points: a signal that drives it and is read out too. */
+  #joinSignals(drafts: Draft[], draftOf: Map<DefinitionId, Draft>): void {
+    for (const draft of drafts.toReversed()) {
+      const id = draft.members[0];
+      if (draft.recurrent || draft.members.length !== 1 || id === undefined) continue;
+      const d = this.#def(id);
+      if (d.kind !== 'equation' || !d.time || this.#outputs.has(id) || this.#phase.get(id) !== 'step' || hasReduce(d.body) || readsOtherSteps(d.body)) continue;
+      const readers = [...(this.#readers.get(id) ?? [])];
+      const target = readers[0] === undefined ? undefined : draftOf.get(readers[0]);
+      if (!target?.recurrent || !readers.every((r) => draftOf.get(r) === target && this.#readsNow(this.#def(r) as Equation, [id]))) continue;
+      const classes = this.#domainClasses([...target.members, id]);
+      if (classes.size !== d.indices.length || classes.size !== this.#domainClasses(target.members).size) continue;
       target.members.unshift(id);
       draft.members.length = 0;
       draftOf.set(id, target);
@@ -489,6 +508,11 @@ function isTimeReduction(d: Definition): boolean {
 function hasReduce(root: Expr): boolean {
   let found = false;
   visitExpr(root, (e) => { if (e.kind === 'reduce') found = true; });
+  return found;
+}
+function readsOtherSteps(root: Expr): boolean {
+  let found = false;
+  visitExpr(root, (e) => { if (e.kind === 'read' && e.time && (e.time.constant !== 0 || e.time.terms.length > 0)) found = true; });
   return found;
 }
 function hasReduceOverLarge(root: Expr): boolean {

@@ -69,8 +69,9 @@ describe('what is computed where', () => {
     return [module, module.webgpu, module.cuda].map((m) => m.graph.stages.filter((s) => s.phase === 'step').map((s) => s.name).join());
   };
   it('signals, gates and activations: in the kernels of the convolution', () => {
-    for (const name of ['gated, with a residual', 'gated by other steps, of a signal made of others', 'the product of two readouts', 'answers along another axis']) {
-      expect(stagesOf(others[name] as string)).toEqual(Array.from({ length: 3 }, () => name === 'the product of two readouts' ? 'y' : 'out'));
+    for (const name of ['gated, with a residual', 'gated by other steps, of a signal made of others', 'answers along another axis']) expect(stagesOf(others[name] as string)).toEqual(['out', 'out', 'out']);
+    for (const name of ['the product of two readouts', 'a signal by name, which is read out and gates']) {
+      expect(stagesOf(others[name] as string)).toEqual(['y', 'y', 'y']);
     }
   });
   it('on machines with threads a group has one readout, or all where they meet', () => {
