@@ -7,6 +7,9 @@ export interface Spelling {
   readonly choose: (cond: string, then: string, otherwise: string) => string;
   readonly element: (e: Extract<Int, { kind: 'iload' }>) => string;
   readonly mask: (v: Value) => string;
+  /** Of two conditions: neither has an effect, so that both may be computed. */
+  readonly and: string;
+  readonly or: string;
 }
 
 export function intText(e: Int, s: Spelling): string {
@@ -27,7 +30,7 @@ export function intText(e: Int, s: Spelling): string {
 export function condText(c: Cond, s: Spelling): string {
   if (c.kind === 'all') return s.mask(c.mask);
   if (c.kind === 'icompare') return `${intText(c.left, s)} ${symbols[c.op]} ${intText(c.right, s)}`;
-  return `(${condText(c.left, s)}) ${c.kind === 'iand' ? '&&' : '||'} (${condText(c.right, s)})`;
+  return `(${condText(c.left, s)}) ${c.kind === 'iand' ? s.and : s.or} (${condText(c.right, s)})`;
 }
 /** Of binary operations that are written between their sides. */
 export const symbols = { add: '+', sub: '-', mul: '*', div: '/', lt: '<', le: '<=', eq: '==', ne: '!=', and: '&&', or: '||' } as const;

@@ -26,6 +26,7 @@ class Entry {
     choose: (cond, then, otherwise) => `(${cond} ? ${then} : ${otherwise})`,
     element: (e) => this.#element(e.buffer, e.at),
     mask: (v) => this.#value(v),
+    and: '&&', or: '||',
   };
   readonly #kernel: Kernel;
   readonly #functions = new Set<CudaFunction>();

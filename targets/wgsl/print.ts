@@ -35,6 +35,7 @@ class Entry {
     choose: (cond, then, otherwise) => `select(${otherwise}, ${then}, ${cond})`,
     element: (e) => `lengths[${this.#int(e.at)}]`,
     mask: (v) => this.#value(v),
+    ...eager,
   };
   readonly #kernel: Kernel;
   readonly #functions = new Set<WgslFunction>();
@@ -218,9 +219,11 @@ class Entry {
   #binary(v: Extract<Value, { kind: 'binary' }>): string {
     const [x, y] = [this.#value(v.left), this.#value(v.right)];
     if (v.op === 'min' || v.op === 'max') return `${v.op}(${x}, ${y})`;
-    return `(${x} ${symbols[v.op]} ${y})`;
+    return `(${x} ${v.op === 'and' || v.op === 'or' ? eager[v.op] : symbols[v.op]} ${y})`;
   }
 }
+/** `&&` and `||` are branches: 128 of them in one loop took SwiftShader minutes and 15 GB to compile, and a second without. */
+const eager = { and: '&', or: '|' } as const;
 
 const integerNames: Readonly<Record<string, string>> = { $l: 'lid', $g: 'gid', $b: 'bid', $B: `${ENTRY}_p.B`, $T: `${ENTRY}_p.T`, $R: `${ENTRY}_p.R` };
 /** The module's variable for the n-th arena of an entry point: which one that is differs from launch to launch. */

@@ -67,7 +67,7 @@ describe.skipIf(version === undefined)(`the scan's kernel${version === undefined
       const taken = (await usage(made.source, 'sm_90')).get(scan?.name ?? '');
       if (!scan?.grid || !taken) throw new Error('nvcc made no kernel of the scan');
       expect([name, taken.spills, taken.stack]).toEqual([name, 0, 0]);
-      rows.push(row(name, taken, stepCounts(await ptx(made.source, 'sm_90'), scan.name), scan.grid.lanes, each));
+      rows.push(row(name, taken, stepCounts(await ptx(made.source, 'sm_90'), scan.name), scan.grid.threads / scan.grid.groups.per, each));
     }
     const text = `nvcc ${known}, sm_90\n${rows.join('\n')}\n`;
     if (process.env['UPDATE'] !== undefined) writeFileSync(table, text);

@@ -43,7 +43,7 @@ async function run(source: string, flags: readonly string[]): Promise<{ words: s
   }
 }
 
-/** Of the innermost loop of a kernel that holds most instructions: a scan's step. */
+/** Of the innermost loop of a kernel that takes most exponentials: a scan's step. */
 export interface StepCounts {
   readonly instructions: number;
   /** Powers of two made from bits: one for each exponential. */
@@ -64,14 +64,16 @@ export function stepCounts(text: string, kernel: string): StepCounts {
     return from < k ? [[from, k]] : [];
   });
   const inner = loops.filter(([from, to]) => !loops.some(([f, t]) => (f > from && t <= to) || (f >= from && t < to)));
-  const [from, to] = inner.reduce((best, l) => (l[1] - l[0] > best[1] - best[0] ? l : best), [0, 0]);
+  // The states' loop is the one that takes most exponentials; what is put off to the end of a tile stands in another.
+  const exponentials = ([from, to]: readonly [from: number, to: number]): number => lines.slice(from, to).filter((l) => /\bshl\.b32\s.*, 23;/.test(l)).length;
+  const [from, to] = inner.reduce((best, l) => (exponentials(l) > exponentials(best) ? l : best), [0, 0] as const);
   const loop = lines.slice(from, to).filter((l) => /^(@!?%p\d+ )?[a-z]/.test(l));
   const width = (l: string): number => Number(/\.v(\d)\./.exec(l)?.[1] ?? 1);
   const bytes = (list: readonly string[]): number => list.reduce((n, l) => n + (width(l) * Number(/\.[fubs](\d+)\s/.exec(l)?.[1] ?? 32)) / 8, 0);
   const sharedLoads: Record<string, number> = {};
   for (const l of loop) if (/\bld\.shared/.test(l)) sharedLoads[width(l)] = (sharedLoads[width(l)] ?? 0) + 1;
   return {
-    instructions: loop.length, sharedLoads, copies: Math.max(0, ...[...body.matchAll(/cp\.async\.\w+\.shared\.global \[[^\]]+\], \[[^\]]+\], (\d+)/g)].map((m) => Number(m[1]))), exponentials: loop.filter((l) => /\bshl\.b32\s.*, 23;/.test(l)).length,
+    instructions: loop.length, sharedLoads, copies: Math.max(0, ...[...body.matchAll(/cp\.async\.\w+\.shared\.global \[[^\]]+\], \[[^\]]+\], (\d+)/g)].map((m) => Number(m[1]))), exponentials: exponentials([from, to]),
     globalBytes: bytes(loop.filter((l) => /\b(ld|st)\.global/.test(l))),
   };
 }

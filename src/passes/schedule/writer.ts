@@ -8,6 +8,7 @@ import { condKey, condVars, intKey, intVars, ivar } from './ints.js';
 interface Scope {
   readonly stmts: Stmt[];
   readonly lets: Map<string, Value>;
+  readonly ints: Map<string, Int>;
   readonly barrier: boolean;
   /** What the lowering remembers for as long as this scope is open. */
   readonly notes: Map<string, Value>;
@@ -36,7 +37,7 @@ export class Writer {
     return this.#scopes.at(-1) as Scope;
   }
   #open(barrier: boolean): void {
-    this.#scopes.push({ stmts: [], lets: new Map(), barrier, notes: new Map() });
+    this.#scopes.push({ stmts: [], lets: new Map(), ints: new Map(), barrier, notes: new Map() });
   }
 
   note(key: string, value: Value): void {
@@ -95,10 +96,14 @@ export class Writer {
   comment(text: string): void {
     this.#top.stmts.push({ kind: 'comment', text });
   }
-  /** Names an integer in this scope. */
+  /** Names an integer in this scope, unless it has a name already. */
   int(prefix: string, value: Int): Int {
     if (value.kind === 'int' || value.kind === 'ivar') return value;
+    const key = intKey(value);
+    const known = this.#scopes.findLast((s) => s.ints.has(key))?.ints.get(key);
+    if (known) return known;
     const name = this.fresh(prefix);
+    this.#top.ints.set(key, ivar(name));
     this.#depth.set(name, this.#scopes.length - 1);
     this.#top.stmts.push({ kind: 'int', name, value });
     return ivar(name);

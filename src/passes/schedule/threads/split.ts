@@ -1,14 +1,18 @@
 /**
- * A scan's states shared out among threads that exchange registers: `lanes` of them take a point together, each a part of the state, and what
- * sums over the state is exchanged. For states that are too many for one thread's registers, and for points that are too few to fill the
- * machine. It is chosen for the machine and a typical batch, not for the batch at hand: bits must not depend on that.
+ * A scan's states shared out among threads: `lanes` of them take a point together, each a part of the state. What sums over the state goes through
+ * the group's memory once per tile of steps (`deferred.ts`) where no later step needs it, else through registers at once, on machines that exchange
+ * them. For states that are too many for one thread's registers, and for points that are too few to fill the machine. It is chosen for the
+ * machine and a typical batch, not for the batch at hand: bits must not depend on that.
  *
  * Member n of the axis lies with lane ⌊n / run⌋ mod lanes: runs of four are read at once.
  */
 import { plainIndex, visitExpr } from '../../../ir/builder.js';
+import type { Int } from '../../../ir/kernel.js';
 import type { Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Stage } from '../../../ir/stages.js';
+import { iadd, imul } from '../ints.js';
 import type { Place } from '../places.js';
+import { THREAD } from './access.js';
 import { countPoints } from './places.js';
 import type { Threads } from './machine.js';
 
@@ -19,20 +23,27 @@ export interface Split {
   /** Members side by side in one lane. */
   readonly run: number;
 }
+/** What lanes tell each other goes through. */
+export type Exchange = 'memory' | 'registers';
 /** Rows of a batch that a machine is to be filled with. */
 const TYPICAL_BATCH = 8;
 /** Registers for states and their coefficients, of the 255 that a thread may have. */
 const CELLS = 96;
+/** Points of a group, that share what it brings into its memory. */
+export const GROUP_POINTS = 16;
 /** States that a lane has at least: fewer, and exchanging takes longer than stepping. */
 const LEAST = 4;
 
 /** How to share out the axis of `size` members, `copies` coefficients to each; undefined: not at all. */
-export function splitOf(stage: Stage, order: readonly Index[], size: number, copies: number, machine: Threads): Split | undefined {
-  if (machine.exchange === 1 || !isSplittable(stage, size)) return undefined;
+export function splitOf(stage: Stage, order: readonly Index[], size: number, copies: number, machine: Threads, through: Exchange): Split | undefined {
+  const most = through === 'registers' ? machine.exchange : Math.max(machine.exchange, machine.perGroup / GROUP_POINTS);
+  if (!isSplittable(stage, size)) return undefined;
   const points = countPoints(order) * TYPICAL_BATCH;
+  // Where registers aren't exchanged, a group's lanes are dearer than idle threads.
+  const toFill = machine.exchange > 1 ? machine.toFill : 0;
   let lanes = 1;
-  const fits = (n: number): boolean => size % n === 0 && size / n >= LEAST && n <= machine.exchange;
-  while (fits(2 * lanes) && ((size / lanes) * (1 + copies) > CELLS || 2 * points * lanes <= machine.toFill)) lanes *= 2;
+  const fits = (n: number): boolean => size % n === 0 && size / n >= LEAST && n <= most;
+  while (fits(2 * lanes) && ((size / lanes) * (1 + copies) > CELLS || 2 * points * lanes <= toFill)) lanes *= 2;
   return lanes > 1 ? { size, lanes, run: size % (4 * lanes) === 0 ? 4 : 1 } : undefined;
 }
 /** Every part of the stage takes member n of the axis by itself, or sums over all of them. */
@@ -68,3 +79,13 @@ export function placesOf({ size, lanes, run }: Split): Place[] {
 export const memberOf = ({ lanes, run }: Split, k: number): number => Math.floor(k / run) * lanes * run + (k % run);
 /** Which of its lane's members a member of lane 0 is. */
 export const numberOf = ({ lanes, run }: Split, member: number): number => Math.floor(member / (lanes * run)) * run + (member % run);
+/**
+ * Of each `reach` threads of a group the first are lane 0 of as many points, the next lane 1: which of the group's points a thread takes part in, and
+ * as which lane.
+ */
+export function shareOf(threads: number, reach: number, lanes: number): { readonly point: Int; readonly lane: Int } {
+  const per = reach / lanes;
+  const among: Int = reach === threads ? THREAD : { kind: 'imod', left: THREAD, by: reach };
+  const point: Int = { kind: 'imod', left: THREAD, by: per };
+  return { point: reach === threads ? point : iadd(imul({ kind: 'idiv', left: THREAD, by: reach }, per), point), lane: { kind: 'idiv', left: among, by: per } };
+}

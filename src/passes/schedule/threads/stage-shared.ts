@@ -4,11 +4,15 @@
  * be copied while threads compute, the next tile is under way during this one's steps, and one barrier is enough.
  *
  * for t: … x[row(t)·s + c] …   becomes   for tiles of steps: barrier; copy; barrier; for t in the tile: … shared[t, c] …
+ *
+ * Where the lanes of a point put off what follows their sums (`deferred.ts`), it stands at the end of a tile.
  */
-import type { Int, Kernel, Stmt, Value } from '../../../ir/kernel.js';
+import type { Int, Kernel, LocalMemory, Stmt, Value } from '../../../ir/kernel.js';
 import { mapStmts, visitStmts } from '../../../ir/map-kernel.js';
-import { iadd, imin, imul, int, intKey, intVars, ivar } from '../ints.js';
+import { withoutUnused } from '../../../ir/unused.js';
+import { iadd, icompare, imax, imin, imul, int, intKey, intVars, ivar } from '../ints.js';
 import { THREAD } from './access.js';
+import { deferred, LANE, loadsOfThreads, storesOfThreads, type Deferred } from './deferred.js';
 import { linear } from './linear.js';
 import type { Threads } from './machine.js';
 
@@ -33,19 +37,45 @@ interface Slice {
 const MOST_STEPS = 32;
 
 export function stageShared(kernel: Kernel, machine: Threads): Kernel {
-  const { grid } = kernel;
-  if (!grid || grid.threads < 2) return kernel;
-  const at = kernel.body.findIndex((s) => s.kind === 'for' && s.step === 1 && (s.from.kind === 'ivar' || (s.from.kind === 'int' && s.from.value === 0)) && s.to.kind === 'ivar');
-  const loop = kernel.body[at] as For | undefined;
-  if (!loop) return kernel;
-  const plan = new Plan(kernel, loop, machine).make();
-  if (!plan) return kernel;
-  return {
-    ...kernel, body: [...kernel.body.slice(0, at), ...plan.stmts, ...kernel.body.slice(at + 1)],
-    memories: [...(kernel.memories ?? []), { name: SHARED, size: plan.size, space: 'group' }],
-  };
+  const loop = loopOverSteps(kernel);
+  const plan = loop && new Plan(kernel, loop, machine).make();
+  return plan ? tiled(kernel, loop, plan) : kernel;
+}
+/**
+ * The same of a kernel whose lanes share points, and exchange what they sum through the group's memory, a tile of steps at a time. `lane`: a
+ * thread's. Undefined where a sum can't wait for the end of a tile.
+ */
+export function throughMemory(kernel: Kernel, machine: Threads, lane: Int): Kernel | undefined {
+  const lanes = kernel.grid?.lanes ?? 1;
+  const loop = loopOverSteps(kernel);
+  const parts = loop && deferred(kernel, loop, lanes);
+  if (!loop || !parts) return undefined;
+  const memories = new Set((kernel.memories ?? []).map((m) => m.name));
+  const threaded = (list: readonly Stmt[]): Stmt[] => storesOfThreads(list, lanes, (b) => b === PARTS || memories.has(b));
+  const own: Deferred = { ...parts, early: (memory, at) => threaded(parts.early(memory, at)) };
+  const plan = new Plan(kernel, loop, machine, { ...own, lanes }).make();
+  if (!plan && parts.sums > 0) return undefined;
+  const body = kernel.body.flatMap((s): readonly Stmt[] => (s !== loop ? threaded([s]) : plan ? plan.stmts : [{ ...loop, body: own.early(PARTS, () => int(0)) }]));
+  return withoutUnused(loadsOfThreads({ ...kernel, body, memories: [...(kernel.memories ?? []), ...(plan?.memories ?? [])] }, lanes, lane));
+}
+/** The kernel's loop over the steps of its sequence, in either direction. */
+export function loopOverSteps(kernel: Kernel): For | undefined {
+  if (!kernel.grid || kernel.grid.threads < 2) return undefined;
+  const isInt = (e: Int): boolean => e.kind === 'int';
+  return kernel.body.find((s): s is For => s.kind === 'for' && ((s.step === 1 && !isInt(s.to)) || (s.step === -1 && !isInt(s.from))));
+}
+function tiled(kernel: Kernel, loop: For, plan: Tiled): Kernel {
+  const at = kernel.body.indexOf(loop);
+  return { ...kernel, body: [...kernel.body.slice(0, at), ...plan.stmts, ...kernel.body.slice(at + 1)], memories: [...(kernel.memories ?? []), ...plan.memories] };
+}
+interface Tiled {
+  readonly stmts: readonly Stmt[];
+  readonly memories: readonly LocalMemory[];
 }
 const SHARED = '$shared';
+const PARTS = '$parts';
+/** Banks of a group's memory: threads that read the same one wait for each other. */
+const BANKS = 32;
 
 class Plan {
   readonly #kernel: Kernel;
@@ -57,11 +87,13 @@ class Plan {
   #row = '';
   /** The integer that numbers a thread's point: group · per + its number in the group. */
   #point = '';
+  readonly #parts: (Deferred & { readonly lanes: number }) | undefined;
 
-  constructor(kernel: Kernel, loop: For, machine: Threads) {
+  constructor(kernel: Kernel, loop: For, machine: Threads, parts?: Deferred & { readonly lanes: number }) {
     this.#kernel = kernel;
-    this.#loop = loop;
     this.#machine = machine;
+    this.#parts = parts;
+    this.#loop = parts ? { ...loop, body: parts.early(PARTS, () => int(0)) } : loop;
     const vary = (s: Stmt): void => {
       if (s.kind !== 'int') return;
       if (this.#isOfGroup(s.value)) return;
@@ -71,7 +103,7 @@ class Plan {
     visitStmts(kernel.body.slice(0, kernel.body.indexOf(loop)), vary);
     this.#varying.add(loop.name);
     const own = intKey(iadd(imul(ivar('$b'), ivar('$T')), ivar(loop.name)));
-    visitStmts(loop.body, (s) => {
+    visitStmts(this.#loop.body, (s) => {
       if (s.kind === 'int' && intKey(s.value) === own) this.#row = s.name;
       vary(s);
       if (s.kind !== 'for') return;
@@ -89,7 +121,7 @@ class Plan {
   get #per(): number {
     return this.#kernel.grid?.groups.per ?? 1;
   }
-  make(): { stmts: readonly Stmt[]; size: number } | undefined {
+  make(): Tiled | undefined {
     // A tile of steps is the group's: all its threads begin at the same one.
     if (this.#row === '' || [...intVars(this.#loop.from), ...intVars(this.#loop.to)].some((v) => this.#varying.has(v))) return undefined;
     const families = this.#families();
@@ -99,18 +131,30 @@ class Plan {
       slices.push({ family, low: span.low, width: span.high - span.low + 1, position: width });
       width += span.high - span.low + 1;
     }
-    const halves = this.#copies(slices) ? 2 : 1;
-    const within = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.floor(bytes / 4 / halves / Math.max(1, width))));
+    const ahead = this.#copies(slices);
+    const halves = ahead ? 2 : 1;
+    const parts = (this.#parts?.sums ?? 0) * this.#rowOfParts;
+    const within = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.floor(bytes / 4 / Math.max(1, halves * width + parts))));
     // More than its worth only for two steps at once; at most half, so that two groups can be on a core.
     const steps = Math.min(MOST_STEPS, Math.max(within(this.#machine.sharedWorth), Math.min(2, within(this.#machine.shared / 2))));
-    if (width < 4 || !(steps >= 2)) return undefined;
-    if (!this.#copies(slices)) return { stmts: this.#tiled(slices, width, steps), size: steps * width };
-    return { stmts: this.#ahead(slices, width, steps), size: 2 * steps * width };
+    if ((width < 4 && parts === 0) || !(steps >= 2)) return undefined;
+    return {
+      stmts: ahead ? this.#ahead(slices, width, steps) : this.#tiled(slices, width, steps),
+      memories: [
+        ...(width > 0 ? [{ name: SHARED, size: halves * steps * width, space: 'group' as const }] : []),
+        ...(parts > 0 ? [{ name: PARTS, size: steps * parts, space: 'group' as const }] : []),
+      ],
+    };
+  }
+  /** One sum's parts of one step: lanes that take a step each read different banks. */
+  get #rowOfParts(): number {
+    const threads = this.#kernel.grid?.threads ?? 1;
+    return threads + (this.#per < BANKS ? this.#per : 0);
   }
   /** What is copied unseen has to be stored as it is computed with. */
   #copies(slices: readonly Slice[]): boolean {
     const floats = new Set(this.#kernel.parameters.flatMap((p) => (p.kind === 'buffer' && p.element === 'f32' ? [p.name] : [])));
-    return this.#machine.copies && slices.every((s) => floats.has(s.family.buffer));
+    return this.#machine.copies && slices.length > 0 && slices.every((s) => floats.has(s.family.buffer));
   }
   #families(): Map<string, Family> {
     const found = new Map<string, Family>();
@@ -154,11 +198,11 @@ class Plan {
     const first = `${this.#loop.name}0`;
     const start = ivar(first);
     return [{
-      kind: 'for', name: first, from: this.#loop.from, to: this.#loop.to, step: steps, body: [
+      kind: 'for', name: first, from: this.#loop.from, to: this.#loop.to, step: this.#ward(steps), body: [
         { kind: 'barrier' },
-        ...slices.map((s, k) => this.#copy(s, `q${k}`, start, width, steps)),
-        { kind: 'barrier' },
+        ...(slices.length > 0 ? [...slices.map((s, k) => this.#copy(s, `q${k}`, start, width, steps)), { kind: 'barrier' } as const] : []),
         this.#steps(slices, width, steps, start, int(0)),
+        ...this.#after(steps, start),
       ],
     }];
   }
@@ -171,33 +215,62 @@ class Plan {
     const start = ivar(`${name}0`);
     const half = ivar(`${name}h`);
     const size = steps * width;
-    const next = iadd(start, int(steps));
+    const next = iadd(start, int(this.#ward(steps)));
     return [
       ...slices.map((s, k) => this.#bring(s, `p${k}`, from, int(0), width, steps)), { kind: 'commit' },
       {
-        kind: 'for', name: `${name}0`, from, to, step: steps, body: [
-          { kind: 'int', name: `${name}h`, value: imul({ kind: 'imod', left: { kind: 'idiv', left: iadd(start, imul(from, -1)), by: steps }, by: 2 }, size) },
+        kind: 'for', name: `${name}0`, from, to, step: this.#ward(steps), body: [
+          { kind: 'int', name: `${name}h`, value: imul({ kind: 'imod', left: { kind: 'idiv', left: this.#since(start, from), by: steps }, by: 2 }, size) },
           { kind: 'await', pending: 0 },
           { kind: 'barrier' },
           ...slices.map((s, k) => this.#bring(s, `q${k}`, next, iadd(int(size), imul(half, -1)), width, steps)), { kind: 'commit' },
           this.#steps(slices, width, steps, start, half),
+          ...this.#after(steps, start),
         ],
       },
     ];
   }
   /** The steps of one tile, which read the group's memory from `base` on. */
   #steps(slices: readonly Slice[], width: number, steps: number, start: Int, base: Int): Stmt {
-    const body = mapStmts(this.#loop.body, { value: (v) => {
+    const t = this.#since(ivar(this.#loop.name), start);
+    const first = this.#parts ? this.#parts.early(PARTS, (sum) => this.#partAt(sum, steps, t, THREAD)) : this.#loop.body;
+    const body = mapStmts(first, { value: (v) => {
       if (v.kind !== 'load') return undefined;
       const f = this.#family(v);
       const slice = f && slices.find((s) => s.family.buffer === v.buffer && s.family.stride === f.stride && `${s.family.rest}` === `${f.rest}` && s.low <= f.span.low && f.span.high < s.low + s.width);
       const l = slice && linear(v.at);
       if (!slice || !l) return undefined;
       const inner = [...l.terms].filter(([name]) => this.#ranges.has(name)).map(([name, c]) => imul(ivar(name), c));
-      const t = iadd(ivar(this.#loop.name), imul(start, -1));
       return { ...v, buffer: SHARED, at: iadd(base, imul(t, width), int(slice.position - slice.low + l.constant), ...inner) };
     } });
-    return { ...this.#loop, from: start, to: imin(iadd(start, int(steps)), this.#loop.to), body };
+    return { ...this.#loop, from: start, to: this.#endOf(start, steps), body };
+  }
+  /** After a tile's steps: what was put off, a step to each lane in turn. */
+  #after(steps: number, start: Int): Stmt[] {
+    const parts = this.#parts;
+    if (!parts || parts.sums === 0) return [];
+    const point: Int = { kind: 'imod', left: THREAD, by: this.#per };
+    const t = this.#since(ivar(this.#loop.name), start);
+    const body = parts.late(PARTS, (sum, lane) => this.#partAt(sum, steps, t, iadd(int(lane * this.#per), point)));
+    return [
+      { kind: 'barrier' },
+      { kind: 'for', name: this.#loop.name, from: iadd(start, imul(LANE, this.#loop.step)), to: this.#endOf(start, steps), step: this.#ward(parts.lanes), body },
+    ];
+  }
+  #partAt(sum: number, steps: number, t: Int, thread: Int): Int {
+    return iadd(int(sum * steps * this.#rowOfParts), imul(t, this.#rowOfParts), thread);
+  }
+  /** Steps, as the loop counts them: backward ones are negative. */
+  #ward(steps: number): number {
+    return this.#loop.step * steps;
+  }
+  /** How many steps after the first one. */
+  #since(t: Int, first: Int): Int {
+    return this.#loop.step > 0 ? iadd(t, imul(first, -1)) : iadd(first, imul(t, -1));
+  }
+  #endOf(start: Int, steps: number): Int {
+    const end = iadd(start, int(this.#ward(steps)));
+    return this.#loop.step > 0 ? imin(end, this.#loop.to) : imax(end, this.#loop.to);
   }
   /** Where a slice's element of a step lies in its buffer. */
   #source(slice: Slice, step: Int, column: Int): Int {
@@ -208,7 +281,7 @@ class Plan {
   #copy(slice: Slice, q: string, start: Int, width: number, steps: number): Stmt {
     return this.#each(slice.width, q, start, steps, (step, column) => ({
       kind: 'store', buffer: SHARED, at: iadd(imul(step, width), int(slice.position), column), lanes: 'one',
-      value: { kind: 'load', buffer: slice.family.buffer, at: this.#source(slice, iadd(start, step), column), access: 'uniform' },
+      value: { kind: 'load', buffer: slice.family.buffer, at: this.#source(slice, iadd(start, imul(step, this.#loop.step)), column), access: 'uniform' },
     }));
   }
   /** The same without waiting, four elements at once where all that they lie at is divisible. */
@@ -217,7 +290,7 @@ class Plan {
     const wide = [slice.low, slice.width, slice.position, width, stride, ...rest.map(([, c]) => c)].every((n) => n % 4 === 0) ? 4 : 1;
     return this.#each(slice.width / wide, q, start, steps, (step, column) => ({
       kind: 'copy', memory: SHARED, at: iadd(base, imul(step, width), int(slice.position), imul(column, wide)),
-      buffer, from: this.#source(slice, iadd(start, step), imul(column, wide)), width: wide,
+      buffer, from: this.#source(slice, iadd(start, imul(step, this.#loop.step)), imul(column, wide)), width: wide,
     }));
   }
   /** For each step of a tile that is in the sequence, and each of `columns`, by the threads of the group in turn. */
@@ -228,7 +301,7 @@ class Plan {
       kind: 'for', name: q, from: THREAD, to: int(steps * columns), step: this.#kernel.grid?.threads ?? 1, body: [
         { kind: 'int', name: `${q}t`, value: columns === 1 ? at : { kind: 'idiv', left: at, by: columns } },
         {
-          kind: 'if', cond: { kind: 'icompare', op: 'lt', left: iadd(start, step), right: this.#loop.to }, else: [],
+          kind: 'if', cond: this.#loop.step > 0 ? icompare('lt', iadd(start, step), this.#loop.to) : icompare('lt', this.#loop.to, iadd(start, imul(step, -1))), else: [],
           then: [body(step, columns === 1 ? int(0) : { kind: 'imod', left: at, by: columns })],
         },
       ],

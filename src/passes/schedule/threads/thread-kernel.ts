@@ -26,8 +26,8 @@ import { Access, BATCH, GROUP, THREAD } from './access.js';
 import type { Threads } from './machine.js';
 import { bindPair, countPairs, PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
-import { memberOf, numberOf, placesOf, splitOf, type Split } from './split.js';
-import { stageShared } from './stage-shared.js';
+import { GROUP_POINTS, memberOf, numberOf, placesOf, shareOf, splitOf, type Exchange, type Split } from './split.js';
+import { stageShared, throughMemory } from './stage-shared.js';
 import { tileContraction, tilingOf } from './tiles.js';
 
 /** Threads of a group where nothing asks for another number. */
@@ -72,17 +72,20 @@ interface Span {
 }
 
 export function threadKernel(stage: Stage, entry: string, layout: Layout, machine: Threads, signs: Signs, part: Part = { kind: 'whole' }): Kernel {
-  return new ThreadKernel(stage, layout, machine, signs, part).kernel(entry);
+  for (const through of ['memory', 'registers'] as const) {
+    const kernel = new ThreadKernel(stage, layout, machine, signs, part, through).kernel(entry);
+    if (kernel) return kernel;
+  }
+  return new ThreadKernel(stage, layout, machine, signs, part).kernel(entry) as Kernel;
 }
 /** Initial states and the identities of reductions over time, written to carry memory before the first step. */
 export function beginKernels(stage: Stage, entry: (k: number) => string, layout: Layout, machine: Threads, signs: Signs): Kernel[] {
   const made: Kernel[] = [];
   // An element to a thread: nothing to share out.
-  const alone = { ...machine, exchange: 1 };
-  for (const s of stage.states) if (s.initial) made.push(new ThreadKernel(stage, layout, alone, signs, { kind: 'whole' }).beginState(entry(made.length), s, s.initial));
+  for (const s of stage.states) if (s.initial) made.push(new ThreadKernel(stage, layout, machine, signs, { kind: 'whole' }).beginState(entry(made.length), s, s.initial));
   for (const a of stage.accumulators) {
     const value = a.op === 'max' || a.op === 'min' ? identity(a.op) : 0;
-    if (value !== 0) made.push(new ThreadKernel(stage, layout, alone, signs, { kind: 'whole' }).beginAccumulator(entry(made.length), a.def, value));
+    if (value !== 0) made.push(new ThreadKernel(stage, layout, machine, signs, { kind: 'whole' }).beginAccumulator(entry(made.length), a.def, value));
   }
   return made;
 }
@@ -101,6 +104,7 @@ class ThreadKernel {
   /** Threads that take one point together; 1: each has its own. */
   readonly #lanes: number;
   readonly #split: Split | undefined;
+  readonly #through: Exchange | undefined;
   readonly #unroll: number;
   readonly #kept: Kept[] = [];
   /** A thread computes two neighbours along the last index of its domain, whose results share words. */
@@ -113,8 +117,10 @@ class ThreadKernel {
   /** The chunk's number among all of the batch. */
   #chunk: Int | undefined;
 
-  constructor(stage: Stage, layout: Layout, machine: Threads, signs: Signs, part: Part) {
+  /** `through`: states may be shared out among threads that tell each other through it. */
+  constructor(stage: Stage, layout: Layout, machine: Threads, signs: Signs, part: Part, through?: Exchange) {
     this.#stage = stage;
+    this.#through = through;
     this.#part = part;
     this.#layout = layout;
     this.#machine = machine;
@@ -124,7 +130,7 @@ class ThreadKernel {
     this.#order = domainOrder(stage, lane);
     this.#paired = part.kind === 'whole' && stage.items.some((i) => stage.stored.has(i.def) && !i.inner.includes(i.indices.at(-1) as Index) && layout.isPaired(layout.of(i.def).buffer));
     const { size, copies } = this.#stateLoops();
-    this.#split = size > UNROLL && stage.order !== 'flat' && part.kind === 'whole' && !this.#paired ? splitOf(stage, this.#order, size, copies, machine) : undefined;
+    this.#split = through && size > UNROLL && stage.order !== 'flat' && part.kind === 'whole' && !this.#paired ? splitOf(stage, this.#order, size, copies, machine, through) : undefined;
     const { lanes = 1 } = this.#split ?? {};
     this.#lanes = together ? GROUP_THREADS : lanes;
     this.#unroll = (size / lanes) * copies <= machine.unroll ? size : UNROLL;
@@ -171,7 +177,8 @@ class ThreadKernel {
     return nested ? none : { size: only, copies: small };
   }
 
-  kernel(name: string): Kernel {
+  /** Undefined where the states can't be shared out so. */
+  kernel(name: string): Kernel | undefined {
     const stage = this.#stage;
     const part = this.#part;
     if (part.kind === 'carry') return this.#carry(name, part.step);
@@ -250,21 +257,19 @@ class ThreadKernel {
 
   // --- stages in the order of time ----------------------------------------------------------------------------------------
 
-  #sequences(name: string): Kernel {
+  #sequences(name: string): Kernel | undefined {
     const points = this.#count();
-    // Sixteen points share what a group brings into its memory.
-    const threads = this.#split ? Math.min(this.#machine.perGroup, Math.max(GROUP_THREADS, 16 * this.#lanes)) : Math.min(GROUP_THREADS, Math.max(1, points));
+    const threads = this.#split ? Math.min(this.#machine.perGroup, Math.max(GROUP_THREADS, GROUP_POINTS * this.#lanes)) : Math.min(GROUP_THREADS, Math.max(1, points));
     const per = threads / this.#lanes;
-    const id = this.#w.int('id', iadd(imul(GROUP, per), this.#split ? this.#pointInGroup(this.#split) : THREAD));
+    // Neighbouring threads have neighbouring points: the lanes of one lie as far apart as those that tell each other may.
+    const reach = this.#through === 'memory' ? threads : this.#machine.exchange;
+    const share = this.#split && shareOf(threads, reach, this.#lanes);
+    const id = this.#w.int('id', iadd(imul(GROUP, per), share?.point ?? THREAD));
     const length = this.#access.length();
     this.#eachPoint(id, per, { from: int(0), to: length, length });
     const grid: Grid = { threads, lanes: this.#lanes, groups: { times: 1, of: 1, each: points, per }, batches: 'B' };
-    return stageShared(this.#access.finish(name, this.#w.body, grid), this.#machine);
-  }
-  /** Neighbouring threads have neighbouring points: the lanes of one lie as far apart as those that exchange registers allow. */
-  #pointInGroup({ lanes }: Split): Int {
-    const { exchange } = this.#machine;
-    return iadd(imul({ kind: 'idiv', left: THREAD, by: exchange }, exchange / lanes), { kind: 'imod', left: THREAD, by: exchange / lanes });
+    const kernel = this.#access.finish(name, this.#w.body, grid);
+    return share && this.#through === 'memory' ? throughMemory(kernel, this.#machine, share.lane) : stageShared(kernel, this.#machine);
   }
   /** Groups for each chunk and tile of points; chunks stand at fixed steps of the tile. */
   #chunks(name: string): Kernel {
