@@ -42,12 +42,17 @@ export function resolveContext(tokens: IToken[]): void {
     if (token.tokenType !== Identifier) continue;
     const firstOnLine = previous === undefined || previous.endLine !== token.startLine;
     const operand = previous !== undefined && beforeOperand.has(previous.tokenType);
-    const type = (depth === 0 || firstOnLine ? opening(tokens, at, operand, firstOnLine) : undefined)
+    const type = (depth === 0 || firstOnLine || isMatch(tokens, at) ? opening(tokens, at, operand, firstOnLine) : undefined)
       ?? (operand ? undefined : joining(tokens, at)) ?? (isReducer(tokens, at) ? Reducer : undefined);
     if (type === undefined) continue;
     retype(token, type);
     if (begins(token, StatementStart) && !(type === Match && operand) || begins(token, DeclarationStart)) depth = 0;
   }
+}
+
+/** `match kind {`, which nothing else can be, also inside brackets. */
+function isMatch(tokens: IToken[], at: number): boolean {
+  return tokens[at]?.image === 'match' && tokens[at + 1]?.tokenType === Identifier && tokens[at + 2]?.tokenType === LBrace;
 }
 
 /** Whether a statement or declaration begins at this name. */

@@ -3,10 +3,18 @@
  * (MambaConfig, its ssm_cfg). What the standard library's blocks can't do is refused here by name. It reads no tensor.
  */
 
+interface MixerSizes {
+  readonly state: number;
+  readonly expand: number;
+  readonly kernel: number;
+  /** Of the first and last projection. */
+  readonly bias: boolean;
+  readonly convBias: boolean;
+}
 /** The mixer of each layer. */
 export type Mixer =
-  | { readonly kind: 'mamba'; readonly state: number; readonly expand: number; readonly kernel: number; readonly rank: number }
-  | { readonly kind: 'mamba2'; readonly state: number; readonly expand: number; readonly kernel: number; readonly headSize: number; readonly groups: number; readonly norm: 'grouped' | 'whole'; readonly eps: number };
+  | MixerSizes & { readonly kind: 'mamba'; readonly rank: number }
+  | MixerSizes & { readonly kind: 'mamba2'; readonly headSize: number; readonly groups: number; readonly norm: 'grouped' | 'whole'; readonly eps: number };
 export interface Architecture {
   /** Whose names and habits: Hugging Face's transformers, or mamba_ssm. */
   readonly naming: 'transformers' | 'mamba_ssm';
@@ -86,9 +94,9 @@ function fromTransformers(keys: Keys): Architecture {
   const expand = keys.positive('expand', 2);
   const activation = keys.text('hidden_act') ?? 'silu';
   if (activation !== 'silu' && activation !== 'swish') keys.faults.push(`\`hidden_act\` is "${activation}": the blocks use silu`);
-  keys.demand('use_bias', false, 'the blocks have no bias on their projections');
-  keys.demand('use_conv_bias', true, 'the blocks have a bias on their convolution');
-  const shared = { state: keys.whole('state_size', type === 'mamba2' ? 128 : 16), expand, kernel: keys.whole('conv_kernel', 4) };
+  const shared = {
+    state: keys.whole('state_size', type === 'mamba2' ? 128 : 16), expand, kernel: keys.whole('conv_kernel', 4), bias: keys.flag('use_bias', false), convBias: keys.flag('use_conv_bias', true),
+  };
   const common = {
     naming: 'transformers' as const, width, layers: keys.whole('num_hidden_layers'), vocabulary: keys.whole('vocab_size'), norm: 'rms' as const,
     eps: keys.positive('layer_norm_epsilon', 1e-5), tied: keys.flag('tie_word_embeddings', type === 'mamba'),
@@ -111,10 +119,8 @@ function fromMambaSsm(keys: Keys): Architecture {
   if (layer !== 'Mamba1' && layer !== 'Mamba2') keys.faults.push(`\`ssm_cfg.layer\` is "${layer}": Mamba1 and Mamba2 can be imported`);
   keys.demand('attn_layer_idx', [], 'layers of attention are not imported');
   keys.demand('d_intermediate', 0, 'layers with an MLP are not imported');
-  ssm.demand('bias', false, 'the blocks have no bias on their projections');
-  ssm.demand('conv_bias', true, 'the blocks have a bias on their convolution');
   const expand = ssm.positive('expand', 2);
-  const shared = { state: ssm.whole('d_state', layer === 'Mamba2' ? 128 : 16), expand, kernel: ssm.whole('d_conv', 4) };
+  const shared = { state: ssm.whole('d_state', layer === 'Mamba2' ? 128 : 16), expand, kernel: ssm.whole('d_conv', 4), bias: ssm.flag('bias', false), convBias: ssm.flag('conv_bias', true) };
   // The embedding's rows are filled up to a multiple of this.
   const multiple = keys.whole('pad_vocab_size_multiple', 8);
   const common = {

@@ -53,6 +53,7 @@ function renamesOf(embedding: string, { prefix }: SpecChoices, embeds: boolean):
 }
 function optionsOf(m: Mixer): string {
   const shared = `state = ${m.state}, expand = ${m.expand}, kernel = ${m.kernel}`;
-  if (m.kind === 'mamba') return `${shared}, rank = ${m.rank}`;
-  return `${shared}, headdim = ${m.headSize}, groups = ${m.groups}${m.groups > 1 ? `, norm = ${m.norm}` : ''}${m.eps === 1e-5 ? '' : `, eps = ${m.eps}`}`;
+  const biases = `${m.bias ? ', bias = on' : ''}${m.convBias ? '' : ', conv_bias = off'}`;
+  if (m.kind === 'mamba') return `${shared}, rank = ${m.rank}${biases}`;
+  return `${shared}, headdim = ${m.headSize}, groups = ${m.groups}${m.groups > 1 ? `, norm = ${m.norm}` : ''}${m.eps === 1e-5 ? '' : `, eps = ${m.eps}`}${biases}`;
 }

@@ -7,14 +7,14 @@ import { ConfigError, parseConfig, readArchitecture, type Architecture } from '.
 import { specOf } from '../checkpoint/spec.js';
 import { Diagnostics } from '../diagnostics/diagnostic.js';
 import { Builder } from '../ir/builder.js';
-import { readSafetensors, type SafetensorsFile } from '../runtime/index.js';
+import type { SafetensorsFile } from '../runtime/index.js';
 import { help, json, type Command } from './command.js';
 import { InputFault, readBytes, standardLibrary, UsageError, type Io } from './io.js';
-import { weightProblems } from './tensors.js';
+import { tensorsOf, weightProblems } from './tensors.js';
 
 export const importCommand: Command = {
   name: 'import', usage: 'import CHECKPOINT.safetensors [--config F] [-o SPEC]',
-  help: "Writes the spec of a Mamba or Mamba-2 checkpoint of Hugging Face's or mamba_ssm's, under its own names. It runs nothing of the checkpoint.",
+  help: "Writes the spec of a Mamba or Mamba-2 checkpoint of Hugging Face's or mamba_ssm's, under its own names. Of one in parts, give model.safetensors.index.json. It runs nothing of the checkpoint.",
   options: {
     config: { type: 'string', value: 'FILE', help: 'its config.json (default: the one beside it)' },
     out: { type: 'string', short: 'o', value: 'SPEC', help: "where to write (default: the model's name in lower case, here)" },
@@ -48,20 +48,21 @@ export const importCommand: Command = {
 
 /** @throws InputFault for a pickle, which could run any program, with how to convert it. */
 function openCheckpoint(path: string, io: Io): SafetensorsFile {
-  if (path.endsWith('.index.json')) throw new InputFault(`\`${path}\` lists the parts of a checkpoint; one file is needed:\n${joinParts(path)}`);
+  if (path.endsWith('.bin.index.json')) throw new InputFault(`the parts of \`${path}\` are pickles, which may run any program when they are read. Convert them where PyTorch is:\n${convertParts(path)}`);
   const bytes = readBytes(path, 'checkpoint', io);
   // A pickle begins with its protocol, or lies in a zip file.
   const pickled = /\.(bin|pt|pth|pkl|ckpt)$/.test(path) || (bytes[0] === 0x80 && (bytes[1] ?? 9) <= 5) || (bytes[0] === 0x50 && bytes[1] === 0x4b);
   if (pickled) throw new InputFault(`\`${path}\` is a pickle, which may run any program when it is read. Convert it where PyTorch is:\n${convertPickle(path)}`);
-  return readSafetensors(bytes);
+  return tensorsOf(bytes, path, 'checkpoint', io);
 }
 const python = (text: string): string => JSON.stringify(text);
 const convertPickle = (path: string): string => `  import torch, safetensors.torch
   state = torch.load(${python(path)}, map_location="cpu", weights_only=True)
   safetensors.torch.save_file({n: t.clone().contiguous() for n, t in state.items()}, "model.safetensors")`;
-const joinParts = (path: string): string => `  import json, os, safetensors.torch
+const convertParts = (path: string): string => `  import json, os, torch, safetensors.torch
   folder, parts = ${python(dirname(path))}, set(json.load(open(${python(path)}))["weight_map"].values())
-  safetensors.torch.save_file({n: t for p in parts for n, t in safetensors.torch.load_file(os.path.join(folder, p)).items()}, "model.safetensors")`;
+  state = {n: t for p in parts for n, t in torch.load(os.path.join(folder, p), map_location="cpu", weights_only=True).items()}
+  safetensors.torch.save_file({n: t.clone().contiguous() for n, t in state.items()}, "model.safetensors")`;
 
 function openConfig(path: string, io: Io): Architecture {
   const text = new TextDecoder().decode(readBytes(path, 'config', io));

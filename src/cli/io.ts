@@ -1,6 +1,6 @@
 /** What commands touch of the world, so that tests can give them another. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
@@ -109,9 +109,27 @@ export function reportWith(list: readonly Diagnostic[], source: (file: string) =
   }
   return list.some((d) => d.severity === 'error');
 }
+/** Node reads no file of 2 GiB at once. */
+const mostAtOnce = 2 ** 31 - 1;
+export function readInPieces(file: string, size: number, piece = 2 ** 30): Uint8Array {
+  const bytes = new Uint8Array(size);
+  const handle = openSync(file, 'r');
+  try {
+    for (let at = 0; at < size;) {
+      const read = readSync(handle, bytes, at, Math.min(piece, size - at), at);
+      if (read === 0) throw new Error(`it ends after ${at} bytes of ${size}`);
+      at += read;
+    }
+  } finally {
+    closeSync(handle);
+  }
+  return bytes;
+}
 export function readBytes(path: string, what: string, io: Io): Uint8Array {
   try {
-    return new Uint8Array(readFileSync(resolve(io.cwd, path)));
+    const file = resolve(io.cwd, path);
+    const { size } = statSync(file);
+    return size > mostAtOnce ? readInPieces(file, size) : new Uint8Array(readFileSync(file));
   } catch (error) {
     throw new InputFault(`can't read ${what} \`${path}\`: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,8 +1,10 @@
 /** Tensors of files and commands, in the forms that the interpreter and the runtime take. */
+import { dirname, join } from 'node:path';
 import { readSafetensors, type Model, type SafetensorsFile, type TensorInput, type TensorTree } from '../runtime/index.js';
 import type { Program } from '../ir/program.js';
 import type { Interval } from '../passes/interval.js';
 import { failure } from '../runtime/errors.js';
+import { joinShards, readIndex } from '../runtime/shards.js';
 import type { Manifest, WeightSpec } from '../runtime/manifest.js';
 import { InputFault, readBytes, type Io } from './io.js';
 
@@ -10,8 +12,13 @@ export interface Doubles {
   readonly shape: readonly number[];
   readonly data: Float64Array;
 }
-export function openTensors(path: string, what: string, io: Io): SafetensorsFile {
-  return readSafetensors(readBytes(path, what, io));
+/** A safetensors file, or the index of one in parts, which lie beside it. */
+export const openTensors = (path: string, what: string, io: Io): SafetensorsFile => tensorsOf(readBytes(path, what, io), path, what, io);
+/** Of bytes that are read already. */
+export function tensorsOf(bytes: Uint8Array, path: string, what: string, io: Io): SafetensorsFile {
+  if (!path.endsWith('.index.json')) return readSafetensors(bytes);
+  const index = readIndex(new TextDecoder().decode(bytes));
+  return joinShards(index, new Map([...new Set(index.values())].map((file) => [file, readSafetensors(readBytes(join(dirname(path), file), what, io))])));
 }
 /** A file's tensors that the model takes; unknown ones are left alone, missing ones named by whoever runs. */
 export function inputDoubles(file: SafetensorsFile, program: Program): Map<string, Doubles> {

@@ -23,17 +23,22 @@ export function checkpoint(shapes: ReadonlyMap<string, readonly number[]>, seed:
   return { state, bytes: writeSafetensors(new Map([...state].map(([n, t]) => [n, { shape: t.shape, data: Float32Array.from(t.data) }]))) };
 }
 export function shapesOf(s: Mamba1 | Mamba2, names: Names, vocabulary: number): Map<string, readonly number[]> {
-  const { width, inner, state, kernel } = s;
-  const mixer: [string, readonly number[]][] = 'rank' in s
+  const { width, inner, state, kernel, convBias = true } = s;
+  const main: [string, readonly number[]][] = 'rank' in s
     ? [
-      ['A_log', [inner, state]], ['D', [inner]], ['in_proj.weight', [2 * inner, width]], ['conv1d.weight', [inner, 1, kernel]], ['conv1d.bias', [inner]],
+      ['A_log', [inner, state]], ['D', [inner]], ['in_proj.weight', [2 * inner, width]], ['conv1d.weight', [inner, 1, kernel]],
       ['x_proj.weight', [s.rank + 2 * state, inner]], ['dt_proj.weight', [inner, s.rank]], ['dt_proj.bias', [inner]], ['out_proj.weight', [width, inner]],
     ]
     : [
       ['A_log', [inner / s.headSize]], ['D', [inner / s.headSize]], ['dt_bias', [inner / s.headSize]],
       ['in_proj.weight', [2 * inner + 2 * s.groups * state + inner / s.headSize, width]],
-      ['conv1d.weight', [inner + 2 * s.groups * state, 1, kernel]], ['conv1d.bias', [inner + 2 * s.groups * state]], ['norm.weight', [inner]], ['out_proj.weight', [width, inner]],
+      ['conv1d.weight', [inner + 2 * s.groups * state, 1, kernel]], ['norm.weight', [inner]], ['out_proj.weight', [width, inner]],
     ];
+  const rows = (name: string): number => main.find(([n]) => n === name)?.[1][0] ?? 0;
+  const mixer = [
+    ...main, ...(convBias ? [['conv1d.bias', [rows('conv1d.weight')]] as const] : []),
+    ...(s.bias ? [['in_proj.bias', [rows('in_proj.weight')]] as const, ['out_proj.bias', [width]] as const] : []),
+  ];
   const norm = (at: string): [string, readonly number[]][] => [[`${at}.weight`, [width]], ...(s.norm === 'layer' ? [[`${at}.bias`, [width]] as [string, readonly number[]]] : [])];
   return new Map([
     [names.embedding, [vocabulary, width]],

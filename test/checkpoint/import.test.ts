@@ -86,6 +86,20 @@ describe('Mamba', () => {
     const rows = tokens.flatMap((id) => [...table.slice(id * 24, (id + 1) * 24)]);
     expect(Math.max(...await errors(c, languageModel(c.state, original, shape, tokens), { name: 'x', data: rows, shape: [1, tokens.length, 24] }))).toBeLessThan(TOLERANCE);
   });
+  it.each([[true, true], [true, false], [false, false]])("of transformers', bias %s, bias of the convolution %s", async (bias, convBias) => {
+    const shape = { ...mamba, bias, convBias };
+    const c = checkpoint(shapesOf(shape, hfNames, 40), 9);
+    expect(await imports(c.bytes, { ...hf, use_bias: bias, use_conv_bias: convBias })).toBe(0);
+    expect(out).not.toContain('not used');
+    expect(Math.max(...await errors(c, languageModel(c.state, hfNames, shape, tokens), token))).toBeLessThan(TOLERANCE);
+  });
+  it("of mamba_ssm's, with biases that its config names otherwise", async () => {
+    const shape = { ...mamba, bias: true, convBias: false };
+    const tied = { ...original, head: original.embedding };
+    const c = checkpoint(shapesOf(shape, tied, 40), 10);
+    expect(await imports(c.bytes, { d_model: 24, n_layer: 3, vocab_size: 40, ssm_cfg: { d_state: 5, dt_rank: 2, bias: true, conv_bias: false } })).toBe(0);
+    expect(Math.max(...await errors(c, languageModel(c.state, tied, shape, tokens), token))).toBeLessThan(TOLERANCE);
+  });
 });
 
 describe('Mamba-2', () => {
@@ -106,6 +120,13 @@ describe('Mamba-2', () => {
     expect(await imports(c.bytes, { d_model: 24, n_layer: 2, vocab_size: 40, ssm_cfg: { layer: 'Mamba2', d_state: 6, headdim: 8, ngroups: 3, chunk_size: 64 }, rms_norm: true, attn_layer_idx: [], d_intermediate: 0 })).toBe(0);
     expect(readFileSync(join(folder, 'lm.ssm'), 'utf8')).toContain('model Mamba2Lm {');
     expect(Math.max(...await errors(c, languageModel(c.state, tied, shape, tokens), token))).toBeLessThan(TOLERANCE);
+  });
+  it.each([[true, true], [true, false], [false, false]])('bias %s, bias of the convolution %s', async (bias, convBias) => {
+    const shape = { ...two, bias, convBias };
+    const c = checkpoint(shapesOf(shape, names, 40), 15);
+    expect(await imports(c.bytes, { ...config, use_bias: bias, use_conv_bias: convBias })).toBe(0);
+    expect(out).not.toContain('not used');
+    expect(Math.max(...await errors(c, languageModel(c.state, names, shape, tokens), token))).toBeLessThan(TOLERANCE);
   });
   it('with one group, from embeddings', async () => {
     const shape = { ...two, groups: 1 };
@@ -144,7 +165,6 @@ describe("what doesn't match", () => {
     expect(JSON.parse(out)).toMatchObject({ matched: 30, missing: [{ name: 'backbone.layers.1.mixer.D', nearest: 'backbone.layers.1.mixer.DD' }], wrong: [{ got: [48, 7] }] });
   });
   it.each<[string, object | string, RegExp]>([
-    ['a bias on projections', { ...hf, use_bias: true }, /`use_bias` is true: the blocks have no bias on their projections/],
     ['another activation, and no width', { ...hf, hidden_act: 'gelu', hidden_size: undefined }, /lacks `hidden_size`\n {2}`hidden_act` is "gelu"/],
     ['another model', { ...hf, model_type: 'jamba' }, /`model_type` is "jamba": mamba and mamba2/],
     ['layers of attention', { d_model: 8, n_layer: 1, vocab_size: 8, attn_layer_idx: [3] }, /`attn_layer_idx` is \[3\]/],
@@ -167,9 +187,11 @@ describe('a pickle', () => {
     expect(lines[1]).toContain('weights_only=True');
     expect(lines[2]).toContain('save_file');
   });
-  it('in parts is refused with how to join them', async () => {
-    expect(await main(['import', 'model.safetensors.index.json'], io)).toBe(1);
+  it('in parts is refused with how to convert them', async () => {
+    expect(await main(['import', 'pytorch_model.bin.index.json'], io)).toBe(1);
+    expect(err).toContain('are pickles');
     expect(err).toContain('weight_map');
+    expect(err).toContain('weights_only=True');
   });
 });
 

@@ -13,6 +13,9 @@ export interface Shape {
   readonly kernel: number;
   readonly eps: number;
   readonly norm: 'rms' | 'layer';
+  /** Of the mixer's first and last projection; of its convolution unless said otherwise. */
+  readonly bias?: boolean;
+  readonly convBias?: boolean;
 }
 export interface Mamba1 extends Shape {
   readonly rank: number;
@@ -33,6 +36,9 @@ const silu = (x: number): number => x / (1 + Math.exp(-x));
 const softplus = (x: number): number => Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0);
 const dot = (w: Float64Array, row: number, x: Float64Array): number => x.reduce((sum, v, k) => sum + v * (w[row * x.length + k] as number), 0);
 const times = (w: Float64Array, x: Float64Array): Float64Array => Float64Array.from({ length: w.length / x.length }, (_, row) => dot(w, row, x));
+/** A projection of the mixer, by its name. */
+const projected = (x: Float64Array, name: string, { bias }: Shape, get: (name: string) => Float64Array): Float64Array =>
+  times(get(`${name}.weight`), x).map((v, row) => v + (bias ? (get(`${name}.bias`)[row] as number) : 0));
 
 /** Logits, or what the head is given where there is none. */
 export function languageModel(state: State, names: Names, shape: Mamba1 | Mamba2, tokens: readonly number[]): Rows {
@@ -58,17 +64,19 @@ function normalise(x: Float64Array, { norm, eps }: Shape, weight: Float64Array, 
   return x.map((v, c) => (v - mean) * scale * (weight[c] as number) + (bias?.[c] ?? 0));
 }
 /** A causal convolution of each channel, and SiLU. */
-function convolve(v: Rows, weight: Float64Array, bias: Float64Array, kernel: number): Rows {
+function convolve(v: Rows, { kernel, convBias = true }: Shape, get: (name: string) => Float64Array): Rows {
+  const weight = get('conv1d.weight');
   return v.map((now, t) => now.map((_, d) => {
-    let sum = bias[d] as number;
+    let sum = convBias ? (get('conv1d.bias')[d] as number) : 0;
     for (let k = 0; k < kernel; k++) sum += (weight[d * kernel + k] as number) * (v[t - kernel + 1 + k]?.[d] ?? 0);
     return silu(sum);
   }));
 }
 
-function mamba1(x: Rows, { inner, state, rank, kernel }: Mamba1, get: (name: string) => Float64Array): Rows {
-  const both = x.map((row) => times(get('in_proj.weight'), row));
-  const u = convolve(both.map((row) => row.slice(0, inner)), get('conv1d.weight'), get('conv1d.bias'), kernel);
+function mamba1(x: Rows, shape: Mamba1, get: (name: string) => Float64Array): Rows {
+  const { inner, state, rank } = shape;
+  const both = x.map((row) => projected(row, 'in_proj', shape, get));
+  const u = convolve(both.map((row) => row.slice(0, inner)), shape, get);
   const A = get('A_log').map((a) => -Math.exp(a));
   const h = new Float64Array(inner * state);
   return u.map((now, t) => {
@@ -83,15 +91,16 @@ function mamba1(x: Rows, { inner, state, rank, kernel }: Mamba1, get: (name: str
       }
       return sum * silu(((both[t] as Float64Array)[inner + d]) as number);
     });
-    return times(get('out_proj.weight'), y);
+    return projected(y, 'out_proj', shape, get);
   });
 }
 
-function mamba2(x: Rows, { inner, state, headSize, groups, normGroups, kernel, eps }: Mamba2, get: (name: string) => Float64Array): Rows {
+function mamba2(x: Rows, shape: Mamba2, get: (name: string) => Float64Array): Rows {
+  const { inner, state, headSize, groups, normGroups, eps } = shape;
   const heads = inner / headSize;
   const shared = groups * state;
-  const rows = x.map((row) => times(get('in_proj.weight'), row)); // z, x, B, C, dt
-  const mixed = convolve(rows.map((row) => row.slice(inner, 2 * inner + 2 * shared)), get('conv1d.weight'), get('conv1d.bias'), kernel);
+  const rows = x.map((row) => projected(row, 'in_proj', shape, get)); // z, x, B, C, dt
+  const mixed = convolve(rows.map((row) => row.slice(inner, 2 * inner + 2 * shared)), shape, get);
   const h = new Float64Array(inner * state);
   return mixed.map((now, t) => {
     const row = rows[t] as Float64Array;
@@ -114,6 +123,6 @@ function mamba2(x: Rows, { inner, state, headSize, groups, normGroups, kernel, e
       const square = y.slice(from, from + size).reduce((a, b) => a + b * b, 0) / size;
       return (v / Math.sqrt(square + eps)) * (get('norm.weight')[d] as number);
     });
-    return times(get('out_proj.weight'), normed);
+    return projected(normed, 'out_proj', shape, get);
   });
 }

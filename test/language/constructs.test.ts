@@ -158,6 +158,13 @@ model M {\n  modalities m = a, b\n  axis c = 2\n  input x[t, m, c]\n  repeat 2 a
     expect(found).toHaveLength(2 * 2 * (2 * 2 + 3));
     expect(found).toEqual(expect.arrayContaining(['layers.1.parts.0.twice.inner.1.scale.b.gain', 'layers.0.scale.a.gain', 'layers.0.scale_2.a.gain', 'layers.1.b.gain']));
   });
+  it('matches stand inside brackets, on one line with what is around them', () => {
+    const text = (k: string): string => `block Pick(x[t, c], k = on | off) {\n  output y[t, c] = exp(match k { on => x[t, c], off => 0 } + sum(t: match k { on => x[t, c], off => 1 }))\n}\nmodel M {\n  axis c = 1\n  input x[t, c]\n  output y = Pick(x, k = ${k})\n}`;
+    const given: Readonly<Record<string, Tensor>> = { x: [[1, 5, 1], x] };
+    const total = x.reduce((a, b) => a + b, 0);
+    near(run(spec('a match in brackets', text('on')), given)('y'), x.map((v) => Math.exp(v + total)));
+    near(run(spec('its other arm', text('off')), given)('y'), x.map(() => Math.exp(5)));
+  });
   it('chooses by options: as statements, in expressions, handed on', () => {
     const text = spec('options', `block Pick(x[t, c], kind = plus | minus | none, by = 3) {\n  match kind {\n    plus | minus => { z[t, c] = by * x[t, c] }\n    none => { z[t, c] = 0 }\n  }
   output y[t, c] = match kind { plus => 1, minus => -1, none => 7 } + z[t, c]\n}
