@@ -84,7 +84,7 @@ export const mended: Readonly<Record<string, Mended>> = {
   SSM4201: { advice: 'On WebGPU a model keeps to the limits that every device has; without `--target wgsl` this is a warning, and it runs on wasm alone.', right: model('axis a = 600\n axis b = 600\n param w[a, b] = 0\n u[t, b] = sum(c: x[t, c])\n v[t, a] = sum(b: w[a, b] * u[t, b])\n output y[t, a] = v[t, a]') },
 };
 
-/** Of errors at run time: what to do. Their cases are those of test/runtime and test/webgpu. */
+/** Of errors at run time: what to do. Their examples are in runtime-cases.ts. */
 export const advice: Readonly<Record<string, string>> = {
   SSM5001: 'Give `weights` a path (in Node), a URL, bytes, or tensors by name.', SSM5002: 'The file is damaged, or of another format: a pickle is converted first, see `ssmc import`.', SSM5003: 'The file was written wrongly: write it with the safetensors library.',
   SSM5004: '`ssmc weights SPEC --check FILE` lists all that differs; `rename` in the spec maps names.', SSM5005: 'Take the fact back, or clamp the weights.', SSM5006: 'Convert the tensor to float32.', SSM5007: 'See `names` of the file.', SSM5008: 'The matrix under `inverse` must be regular.',
