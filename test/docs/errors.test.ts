@@ -95,7 +95,7 @@ describe('troubleshooting by code', () => {
   });
   it.each(runtimeCases.map((c) => [c.code, c] as const))('%s: thrown by the wrong example, and not by the right one', async (code, c) => {
     const why = cannotRun(c.on);
-    if (why !== undefined && process.env['CI'] === undefined) return console.warn(`${code} is not run: there is no ${why}`);
+    if (why !== undefined && process.env['CI'] === undefined) return console.warn(`${code} is not run: ${why}`);
     const error = await runExample(c, c.wrong).then(() => undefined, (e: unknown) => e as { readonly code?: string; readonly message: string });
     expect(`${error?.code} ${error?.message}`).toMatch(new RegExp(`^${code} ${code}: `));
     await runExample(c, c.right);

@@ -17,7 +17,8 @@ import { preludeOf, spec as plain, type RuntimeCase } from './runtime-cases.js';
 type On = NonNullable<RuntimeCase['on']>;
 /** Why an example can't run here. */
 export function cannotRun(on: RuntimeCase['on']): string | undefined {
-  return on === undefined || on === 'browser' ? undefined : on.startsWith('webgpu') ? noGpu : noDriver;
+  if (on === undefined || on === 'browser') return undefined;
+  return process.env['QUICK'] === undefined ? on.startsWith('webgpu') ? noGpu : noDriver : 'no time for GPUs in the quick loop';
 }
 function moduleOf(spec: string, on: RuntimeCase['on']): NonNullable<ReturnType<typeof compile>['module']> {
   const { module, diagnostics } = compile('spec.ssm', { std, read: () => spec }, { specHash: `${spec.length}${on ?? ''}`, webgpu: on?.startsWith('webgpu') ?? false, cuda: on?.startsWith('cuda') ?? false, storage: on === 'webgpu f16' ? 'f16' : 'f32' });

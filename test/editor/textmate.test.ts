@@ -73,6 +73,9 @@ describe('the TextMate grammar sees what the lexer sees', () => {
   it('in random specs', () => {
     for (let seed = 0; seed < Number(process.env['COUNT'] ?? 300); seed++) expect([seed, disagreements(randomSpec(seed).text)]).toEqual([seed, []]);
   });
+  it('where a match stands in brackets', () => {
+    expect(disagreements('block B(x[t, c], k = on | off) {\n  output y[t, c] = exp(match k { on => x[t, c], off => 0 } + 1) * sum(t: match k {\n    on => x[t, c],\n    off => (1 + 2)\n  } - 1)\n}\n')).toEqual([]);
+  });
   it('where keywords are names', () => {
     const text = 'block B(x[t, c], state = 16, input = 2, match = 3) {\n  axis axis = state\n  param model.block[axis] = 1\n  output y[t, c] = state * input * model.block[0] * x[t, c] + match\n}\nmodel M {\n  axis c = 1\n  input x[t, c]\n  output y = B(x, state = 4, input = 1) as repeat\n}\n';
     expect(disagreements(text)).toEqual([]);
