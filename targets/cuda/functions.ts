@@ -1,8 +1,9 @@
 /**
  * Elementary functions in CUDA C++, of our own, so that every compiler and every chip gives the same bits: no approximate instruction, no
  * contraction but the one that is written (__fmaf_rn). Powers of two are made from bits: x + 1.5·2^23 has the nearest integer of x in its
- * low bits, without the conversions, which run at an eighth of the rate. Coefficients: see targets/wasm/math/functions.ts.
+ * low bits, without the conversions, which run at an eighth of the rate.
  */
+import { COS_TAIL, ERFC, EXP2M1, EXP2M1_SHORT, EXP2_SHORT, EXP_TAIL, HALF_PI, LN2_HI, LN2_LO, LOG2E, LOG_TAIL, SIN_TAIL } from '../coefficients.js';
 import { withNeeds } from '../texts.js';
 
 export type CudaFunction =
@@ -19,9 +20,11 @@ const clamp = (low: string, high?: string): string => `x <= ${low} ? ${low} : ${
 const MAGIC = '12583039.0f';
 const MAGIC_BITS = '0x4b40007f';
 const HEAD = '__device__ __forceinline__';
-/** Σ coefficient·x^k by Horner's rule, the highest power first. */
-const horner = (x: string, ...coefficients: readonly number[]): string =>
-  coefficients.slice(1).reduce((sum, c) => `__fmaf_rn(${sum}, ${x}, ${c}f)`, `${coefficients[0]}f`);
+/** Σ coefficient·x^k by Horner's rule. */
+const horner = (x: string, coefficients: readonly number[]): string =>
+  coefficients.slice(0, -1).reduceRight((sum, c) => `__fmaf_rn(${sum}, ${x}, ${c}f)`, `${coefficients.at(-1)}f`);
+/** x less k times a number that is given in parts, of which the first is the largest. */
+const less = (x: string, k: string, parts: readonly number[]): string => parts.reduce((sum, part) => `__fmaf_rn(${k}, ${-part}f, ${sum})`, x);
 
 const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   // 2^k from x + MAGIC, k the nearest integer of x, in [-126, 127].
@@ -34,19 +37,19 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   return x * __int_as_float((half + 127) << 23) * __int_as_float((k - half + 127) << 23);
 }` },
   exp_tail: { needs: [], text: `${HEAD} float ssm_exp_tail(float r) {
-  return r * r * ${horner('r', 0.001394121441990137, 0.00836323481053114, 0.04166637361049652, 0.16666576266288757, 0.5)};
+  return r * r * ${horner('r', EXP_TAIL)};
 }` },
   exp2m1_poly: { needs: [], text: `${HEAD} float ssm_exp2m1_poly(float r) {
-  return r * ${horner('r', 0.00015403507859446108, 0.0013390735257416964, 0.009618237614631653, 0.05550357326865196, 0.24022649228572845, 0.6931471824645996)};
+  return r * ${horner('r', EXP2M1)};
 }` },
   m1: { needs: [], text: `${HEAD} float ssm_m1(float p, float s) {
   return __fmaf_rn(p, s, s - 1.0f);
 }` },
   exp: { needs: ['scale', 'exp_tail'], text: `${HEAD} float ssm_exp(float x) {
   const float y = ${clamp('-110.0f', '90.0f')};
-  const float shifted = __fmaf_rn(y, 1.4426950408889634f, ${MAGIC});
+  const float shifted = __fmaf_rn(y, ${LOG2E}f, ${MAGIC});
   const float k = shifted - ${MAGIC};
-  const float r = __fmaf_rn(k, 0.00021219444170128554f, __fmaf_rn(k, -0.693359375f, y));
+  const float r = ${less('y', 'k', [LN2_HI, LN2_LO])};
   return ssm_scale(ssm_exp_tail(r) + r + 1.0f, __float_as_int(shifted) - ${MAGIC_BITS});
 }` },
   exp2: { needs: ['scale', 'exp2m1_poly'], text: `${HEAD} float ssm_exp2(float x) {
@@ -56,9 +59,9 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
 }` },
   expm1: { needs: ['exp', 'exp_tail', 'm1', 'power'], text: `${HEAD} float ssm_expm1(float x) {
   const float y = ${clamp('-87.0f', '88.0f')};
-  const float shifted = __fmaf_rn(y, 1.4426950408889634f, ${MAGIC});
+  const float shifted = __fmaf_rn(y, ${LOG2E}f, ${MAGIC});
   const float k = shifted - ${MAGIC};
-  const float r = __fmaf_rn(k, 0.00021219444170128554f, __fmaf_rn(k, -0.693359375f, y));
+  const float r = ${less('y', 'k', [LN2_HI, LN2_LO])};
   return x > 80.0f ? ssm_exp(x) : ssm_m1(ssm_exp_tail(r) + r, ssm_power(shifted));
 }` },
   exp2m1: { needs: ['exp2', 'exp2m1_poly', 'm1', 'power'], text: `${HEAD} float ssm_exp2m1(float x) {
@@ -71,17 +74,17 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   const float y = ${clamp('-126.0f')};
   const float shifted = y + ${MAGIC};
   const float r = y - (shifted - ${MAGIC});
-  const float p = ${horner('r', 0.0013276466634124517, 0.009675540961325169, 0.05550713464617729, 0.24022120237350464, 0.6931469440460205, 1.0000001192092896)};
+  const float p = ${horner('r', EXP2_SHORT)};
   return x <= -100.0f ? 0.0f : p * ssm_power(shifted);
 }` },
   exp2m1_decay: { needs: ['power', 'm1'], text: `${HEAD} float ssm_exp2m1_decay(float x) {
   const float y = ${clamp('-126.0f')};
   const float shifted = y + ${MAGIC};
   const float r = y - (shifted - ${MAGIC});
-  return ssm_m1(r * ${horner('r', 0.001333353342488408, 0.009666245430707932, 0.05550500378012657, 0.24022351205348969, 0.6931471228599548)}, ssm_power(shifted));
+  return ssm_m1(r * ${horner('r', EXP2M1_SHORT)}, ssm_power(shifted));
 }` },
   log1p_small: { needs: [], text: `${HEAD} float ssm_log1p_small(float f) {
-  const float p = ${horner('f', 0.06768515706062317, -0.11713103204965591, 0.11898887902498245, -0.12400543689727783, 0.14217543601989746, -0.16668187081813812, 0.2000221610069275, -0.25000008940696716, 0.3333331048488617)};
+  const float p = ${horner('f', LOG_TAIL)};
   const float square = f * f;
   return __fmaf_rn(square * f, p, -0.5f * square) + f;
 }` },
@@ -91,7 +94,7 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   const int shifted = __float_as_int(y) - 0x3f3504f3;
   const float e = (float)(shifted >> 23) - (tiny ? 23.0f : 0.0f);
   const float f = __int_as_float((shifted & 0x007fffff) + 0x3f3504f3) - 1.0f;
-  const float value = __fmaf_rn(e, 0.693359375f, __fmaf_rn(e, -0.00021219444170128554f, ssm_log1p_small(f)));
+  const float value = __fmaf_rn(e, ${LN2_HI}f, __fmaf_rn(e, ${LN2_LO}f, ssm_log1p_small(f)));
   // Of 0, negatives, infinity and NaN.
   const float special = x == 0.0f ? __int_as_float((int)0xff800000u) : x < 0.0f ? __int_as_float(0x7fffffff) : x;
   return x > 0.0f && x < __int_as_float(0x7f800000) ? value : special;
@@ -119,11 +122,11 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   // π/2 in parts of 12 bits: their products with small quadrants are exact.
   trig: { needs: [], text: `${HEAD} float ssm_trig(float x, int quarter) {
   const float k = rintf(x * 0.6366197723675814f);
-  const float r = __fmaf_rn(k, -2.5632829192545614e-12f, __fmaf_rn(k, -7.549533620476723e-8f, __fmaf_rn(k, -0.0004837512969970703f, __fmaf_rn(k, -1.5703125f, x))));
+  const float r = ${less('x', 'k', HALF_PI)};
   const int q = (int)k + quarter;
   const float s = r * r;
-  const float sine = __fmaf_rn(s * r, ${horner('s', 2.724385922192596e-6, -0.00019840039021801203, 0.008333331905305386, -0.1666666716337204)}, r);
-  const float cosine = __fmaf_rn(s * s, ${horner('s', -2.72958857294725e-7, 2.4800561732263304e-5, -0.00138888880610466, 0.0416666679084301)}, -0.5f * s) + 1.0f;
+  const float sine = __fmaf_rn(s * r, ${horner('s', SIN_TAIL)}, r);
+  const float cosine = __fmaf_rn(s * s, ${horner('s', COS_TAIL)}, -0.5f * s) + 1.0f;
   const float y = (q & 1) == 1 ? cosine : sine;
   return (q & 2) == 2 ? -y : y;
 }` },
@@ -136,7 +139,7 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   gelu: { needs: ['exp'], text: `${HEAD} float ssm_gelu(float x) {
   const float z = fabsf(x) * 0.7071067811865476f;
   const float t = 1.0f / __fmaf_rn(z, 0.5f, 1.0f);
-  const float p = ${horner('t', 0.14219491183757782, -0.6660666465759277, 1.1224092245101929, -0.651259183883667, -0.11677888035774231, 0.020191535353660583, 0.028358561918139458, 0.3878994286060333, 0.9984925389289856, -1.2654414176940918)};
+  const float p = ${horner('t', ERFC)};
   const float half = 0.5f * t * ssm_exp(__fmaf_rn(-z, z, p));
   return x * (x < 0.0f ? half : 1.0f - half);
 }` },

@@ -1,8 +1,8 @@
 /**
  * Elementary functions in WGSL, of our own: the built-in exp may be off by 3 + 2|x| ulp with a bias that long memories amplify, and
  * log(1 + exp(x)) loses small steps. Powers of two are made from bits, never by adding a large number, which a compiler may reassociate.
- * Coefficients: see targets/wasm/math/functions.ts.
  */
+import { COS_TAIL, digits, ERFC, EXP2M1, EXP2M1_SHORT, EXP2_SHORT, EXP_TAIL, HALF_PI, LN2_HI, LN2_LO, LOG2E, LOG_TAIL, SIN_TAIL } from '../coefficients.js';
 import { withNeeds } from '../texts.js';
 
 export type WgslFunction =
@@ -14,6 +14,16 @@ interface Source {
 }
 type Helper = 'scale' | 'exp_tail' | 'exp2m1_poly' | 'log1p_small' | 'm1' | 'trig';
 
+const plus = (c: number): string => (c < 0 ? `- ${digits(-c)}` : `+ ${digits(c)}`);
+/** Σ coefficient·x^k by Horner's rule, as one expression; as a line for each power. */
+const horner = (x: string, coefficients: readonly number[]): string =>
+  coefficients.slice(0, -1).reduceRight((sum, c, k) => `${k < coefficients.length - 2 ? `(${sum})` : sum} * ${x} ${plus(c)}`, digits(coefficients.at(-1) as number));
+const lines = (p: string, x: string, coefficients: readonly number[]): string =>
+  [`  var ${p} = ${digits(coefficients.at(-1) as number)};`, ...coefficients.slice(0, -1).reverse().map((c) => `  ${p} = ${p} * ${x} ${plus(c)};`)].join('\n');
+/** x less k times a number that is given in parts, of which the first is the largest. */
+const less = (x: string, k: string, parts: readonly number[]): string =>
+  parts.slice(1).reduce((sum, part) => `(${sum}) ${part < 0 ? '+' : '-'} ${k} * ${digits(Math.abs(part))}`, `${x} - ${k} * ${digits(parts[0] as number)}`);
+
 const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   // x·2^k for k in [−300, 300], in two steps: results below the normal range are rounded once.
   scale: { needs: [], text: `fn scale(x: f32, k: i32) -> f32 {
@@ -21,10 +31,10 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   return x * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((k - half + 127) << 23u);
 }` },
   exp_tail: { needs: [], text: `fn exp_tail(r: f32) -> f32 {
-  return r * r * ((((0.001394121441990137 * r + 0.00836323481053114) * r + 0.04166637361049652) * r + 0.16666576266288757) * r + 0.5);
+  return r * r * (${horner('r', EXP_TAIL)});
 }` },
   exp2m1_poly: { needs: [], text: `fn exp2m1_poly(r: f32) -> f32 {
-  return r * (((((0.00015403507859446108 * r + 0.0013390735257416964) * r + 0.009618237614631653) * r + 0.05550357326865196) * r + 0.24022649228572845) * r + 0.6931471824645996);
+  return r * (${horner('r', EXP2M1)});
 }` },
   m1: { needs: [], text: `fn m1(p: f32, k: f32) -> f32 {
   let s = bitcast<f32>((i32(k) + 127) << 23u);
@@ -32,8 +42,8 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
 }` },
   exp: { needs: ['scale', 'exp_tail'], text: `fn ssm_exp(x: f32) -> f32 {
   let y = clamp(x, -110.0, 90.0);
-  let k = round(y * 1.4426950408889634);
-  let r = (y - k * 0.693359375) + k * 0.00021219444170128554;
+  let k = round(y * ${LOG2E});
+  let r = ${less('y', 'k', [LN2_HI, LN2_LO])};
   return scale(exp_tail(r) + r + 1.0, i32(k));
 }` },
   exp2: { needs: ['scale', 'exp2m1_poly'], text: `fn ssm_exp2(x: f32) -> f32 {
@@ -43,8 +53,8 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
 }` },
   expm1: { needs: ['exp', 'exp_tail', 'm1'], text: `fn ssm_expm1(x: f32) -> f32 {
   let y = clamp(x, -87.0, 88.0);
-  let k = round(y * 1.4426950408889634);
-  let r = (y - k * 0.693359375) + k * 0.00021219444170128554;
+  let k = round(y * ${LOG2E});
+  let r = ${less('y', 'k', [LN2_HI, LN2_LO])};
   return select(m1(exp_tail(r) + r, k), ssm_exp(x), x > 80.0);
 }` },
   exp2m1: { needs: ['exp2', 'exp2m1_poly', 'm1'], text: `fn ssm_exp2m1(x: f32) -> f32 {
@@ -57,7 +67,7 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   let y = max(x, -126.0);
   let k = round(y);
   let r = y - k;
-  let p = ((((0.0013276466634124517 * r + 0.009675540961325169) * r + 0.05550713464617729) * r + 0.24022120237350464) * r + 0.6931469440460205) * r + 1.0000001192092896;
+  let p = ${horner('r', EXP2_SHORT)};
   return select(p * bitcast<f32>((i32(k) + 127) << 23u), 0.0, x <= -100.0);
 }` },
   exp2m1_decay: { needs: [], text: `fn ssm_exp2m1_decay(x: f32) -> f32 {
@@ -65,19 +75,11 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   let k = round(y);
   let r = y - k;
   let s = bitcast<f32>((i32(k) + 127) << 23u);
-  let p = r * ((((0.001333353342488408 * r + 0.009666245430707932) * r + 0.05550500378012657) * r + 0.24022351205348969) * r + 0.6931471228599548);
+  let p = r * (${horner('r', EXP2M1_SHORT)});
   return p * s + (s - 1.0);
 }` },
   log1p_small: { needs: [], text: `fn log1p_small(f: f32) -> f32 {
-  var p = 0.06768515706062317;
-  p = p * f - 0.11713103204965591;
-  p = p * f + 0.11898887902498245;
-  p = p * f - 0.12400543689727783;
-  p = p * f + 0.14217543601989746;
-  p = p * f - 0.16668187081813812;
-  p = p * f + 0.2000221610069275;
-  p = p * f - 0.25000008940696716;
-  p = p * f + 0.3333331048488617;
+${lines('p', 'f', LOG_TAIL)}
   let square = f * f;
   return (square * f * p - 0.5 * square) + f;
 }` },
@@ -87,7 +89,7 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   let shifted = bitcast<i32>(y) - 0x3f3504f3;
   let e = f32(shifted >> 23u) - select(0.0, 23.0, tiny);
   let f = bitcast<f32>((shifted & 0x007fffff) + 0x3f3504f3) - 1.0;
-  let value = (log1p_small(f) - e * 0.00021219444170128554) + e * 0.693359375;
+  let value = (log1p_small(f) - e * ${-LN2_LO}) + e * ${LN2_HI};
   // 0, negatives and infinity: the built-in has them right.
   return select(log(x), value, x > 0.0 && x < 3.4028234663852886e38);
 }` },
@@ -114,11 +116,11 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   // π/2 in parts of 12 bits: their products with small quadrants are exact.
   trig: { needs: [], text: `fn trig(x: f32, quarter: i32) -> f32 {
   let k = round(x * 0.6366197723675814);
-  let r = (((x - k * 1.5703125) - k * 0.0004837512969970703) - k * 7.549533620476723e-8) - k * 2.5632829192545614e-12;
+  let r = ${less('x', 'k', HALF_PI)};
   let q = i32(k) + quarter;
   let s = r * r;
-  let sine = s * r * (((2.724385922192596e-6 * s - 0.00019840039021801203) * s + 0.008333331905305386) * s - 0.1666666716337204) + r;
-  let cosine = (s * s * (((-2.72958857294725e-7 * s + 2.4800561732263304e-5) * s - 0.00138888880610466) * s + 0.0416666679084301) - 0.5 * s) + 1.0;
+  let sine = s * r * (${horner('s', SIN_TAIL)}) + r;
+  let cosine = (s * s * (${horner('s', COS_TAIL)}) - 0.5 * s) + 1.0;
   let y = select(sine, cosine, (q & 1) == 1);
   return select(y, -y, (q & 2) == 2);
 }` },
@@ -131,16 +133,7 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   gelu: { needs: ['exp'], text: `fn ssm_gelu(x: f32) -> f32 {
   let z = abs(x) * 0.7071067811865476;
   let t = 1.0 / (z * 0.5 + 1.0);
-  var p = 0.14219491183757782;
-  p = p * t - 0.6660666465759277;
-  p = p * t + 1.1224092245101929;
-  p = p * t - 0.651259183883667;
-  p = p * t - 0.11677888035774231;
-  p = p * t + 0.020191535353660583;
-  p = p * t + 0.028358561918139458;
-  p = p * t + 0.3878994286060333;
-  p = p * t + 0.9984925389289856;
-  p = p * t - 1.2654414176940918;
+${lines('p', 't', ERFC)}
   let half = 0.5 * t * ssm_exp(p - z * z);
   return x * select(1.0 - half, half, x < 0.0);
 }` },
