@@ -1,7 +1,7 @@
 /** One kernel as a CUDA C++ function. Registers are floats of the thread, masks bool, integers int; a buffer is a pointer of its own. */
 import { isNarrow, type Cond, type Int, type Kernel, type LocalMemory, type Narrow, type Stmt, type Value } from '../../src/ir/kernel.js';
 import { visitStmts } from '../../src/ir/map-kernel.js';
-import { condText, intText, symbols, type Spelling } from '../texts.js';
+import { condText, intText, stmtText, symbols, type Statements } from '../texts.js';
 import { isFunction, type CudaFunction } from './functions.js';
 
 /** What a function needs of the source around it. */
@@ -21,12 +21,18 @@ export function printEntry(kernel: Kernel): Printed {
 }
 
 class Entry {
-  readonly #spelling: Spelling = {
+  readonly #spelling: Statements = {
     variable: (name) => integerNames[name] ?? this.#names.get(name) ?? local(name),
     choose: (cond, then, otherwise) => `(${cond} ? ${then} : ${otherwise})`,
     element: (e) => this.#element(e.buffer, e.at),
     mask: (v) => this.#value(v),
     and: '&&', or: '||',
+    local,
+    value: (v) => bare(this.#value(v)),
+    declare: (s) => (s.kind === 'for' ? 'int' : s.kind === 'int' ? 'const int' : `${s.kind === 'let' ? 'const ' : ''}${this.#type(s.name, s.value)}`),
+    unroll: '#pragma unroll',
+    comment: (text) => text.replace(/[\\?]/g, ' '),
+    own: (s) => this.#own(s),
   };
   readonly #kernel: Kernel;
   readonly #functions = new Set<CudaFunction>();
@@ -61,7 +67,7 @@ class Entry {
   print(): Omit<Printed, 'key'> {
     const k = this.#kernel;
     const { threads = 1, batches = 1, resident = 1 } = k.grid ?? {};
-    const body = k.body.flatMap((s) => this.#stmt(s, '  '));
+    const body = k.body.flatMap((s) => stmtText(s, '  ', this.#spelling));
     const parameters = k.parameters.map((p) => {
       const name = this.#names.get(p.name);
       if (p.kind === 'scalar') return `int ${name}`;
@@ -83,25 +89,14 @@ class Entry {
     return { text, functions: this.#functions, reductions: this.#reductions };
   }
 
-  #stmt(s: Stmt, pad: string): string[] {
-    const block = (list: readonly Stmt[]): string[] => list.flatMap((x) => this.#stmt(x, `${pad}  `));
+  /** What is written in CUDA's own way, without what stands before each line. */
+  #own(s: Parameters<Statements['own']>[0]): readonly string[] {
     switch (s.kind) {
-      case 'for': {
-        const test = s.step > 0 ? '<' : '>';
-        const step = s.step > 0 ? `+= ${s.step}` : `-= ${-s.step}`;
-        const name = local(s.name);
-        return [...(s.unroll ? [`${pad}#pragma unroll`] : []), `${pad}for (int ${name} = ${this.#int(s.from)}; ${name} ${test} ${this.#int(s.to)}; ${name} ${step}) {`, ...block(s.body), `${pad}}`];
-      }
-      case 'int': return [`${pad}const int ${local(s.name)} = ${this.#int(s.value)};`];
-      case 'let': case 'var': return [`${pad}${s.kind === 'let' ? 'const ' : ''}${this.#type(s.name, s.value)} ${local(s.name)} = ${bare(this.#value(s.value))};`];
-      case 'set': return [`${pad}${local(s.name)} = ${bare(this.#value(s.value))};`];
-      case 'store': return this.#store(s, pad);
-      case 'if': return [`${pad}if (${this.#cond(s.cond)}) {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
-      case 'copy': return [`${pad}ssm_copy_${s.width}(&${this.#element(s.memory, s.at)}, &${this.#element(s.buffer, s.from)});`];
-      case 'commit': return [`${pad}ssm_commit();`];
-      case 'await': return [`${pad}ssm_await<${s.pending}>();`];
-      case 'barrier': return [`${pad}__syncthreads();`];
-      case 'comment': return [`${pad}// ${s.text.replace(/[\\?]/g, ' ')}`];
+      case 'store': return [this.#store(s)];
+      case 'copy': return [`ssm_copy_${s.width}(&${this.#element(s.memory, s.at)}, &${this.#element(s.buffer, s.from)});`];
+      case 'commit': return ['ssm_commit();'];
+      case 'await': return [`ssm_await<${s.pending}>();`];
+      case 'barrier': return ['__syncthreads();'];
     }
   }
   #type(name: string, value: Value): 'float' | 'bool' {
@@ -119,17 +114,17 @@ class Entry {
       default: return false;
     }
   }
-  #store(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
+  #store(s: Extract<Stmt, { kind: 'store' }>): string {
     if (s.second) throw new Error(`${this.#kernel.name}: elements of ${s.buffer} are written one at a time`);
     const narrow = this.#narrow.get(s.buffer);
     const value = narrow ? `ssm_to_${narrow}(${bare(this.#value(s.value))})` : bare(this.#value(s.value));
     const lane = this.#laneName;
-    if (this.#lanes === 1 || this.#memories.has(s.buffer)) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
-    if (s.lanes === 'one') return [`${pad}if (${lane} == 0) ${this.#element(s.buffer, s.at)} = ${value};`];
-    if (s.lanes === 'vector') return [`${pad}${this.#element(s.buffer, s.at, lane)} = ${value};`];
+    if (this.#lanes === 1 || this.#memories.has(s.buffer)) return `${this.#element(s.buffer, s.at)} = ${value};`;
+    if (s.lanes === 'one') return `if (${lane} == 0) ${this.#element(s.buffer, s.at)} = ${value};`;
+    if (s.lanes === 'vector') return `${this.#element(s.buffer, s.at, lane)} = ${value};`;
     const { stride = 1, count } = s.lanes;
     const write = `${this.#element(s.buffer, s.at, stride === 1 ? lane : `${lane} * ${stride}`)} = ${value};`;
-    return [count.kind === 'int' && count.value >= this.#lanes ? `${pad}${write}` : `${pad}if (${lane} < ${this.#int(count)}) ${write}`];
+    return count.kind === 'int' && count.value >= this.#lanes ? write : `if (${lane} < ${this.#int(count)}) ${write}`;
   }
   get #laneName(): string {
     return this.#lanes === (this.#kernel.grid?.threads ?? 1) ? 'lid' : 'lane';

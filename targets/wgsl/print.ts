@@ -2,7 +2,7 @@
 import { isNarrow, type Cond, type Int, type Kernel, type Narrow, type Stmt, type Value } from '../../src/ir/kernel.js';
 import { isEven } from '../../src/ir/parity.js';
 import { FOLD } from '../../src/runtime/webgpu/gpu.js';
-import { condText, intText, symbols, type Spelling } from '../texts.js';
+import { condText, intText, stmtText, symbols, type Statements } from '../texts.js';
 import { isFunction, type WgslFunction } from './functions.js';
 import { loadName, nextName, storeName, type HalfHelper } from './halves.js';
 
@@ -30,12 +30,17 @@ export function printEntry(kernel: Kernel, arenaOf: (buffer: string) => number):
 }
 
 class Entry {
-  readonly #spelling: Spelling = {
+  readonly #spelling: Statements = {
     variable: (name) => integerNames[name] ?? local(name),
     choose: (cond, then, otherwise) => `select(${otherwise}, ${then}, ${cond})`,
     element: (e) => `lengths[${this.#int(e.at)}]`,
     mask: (v) => this.#value(v),
     ...eager,
+    local,
+    value: (v) => this.#value(v),
+    declare: (s) => (s.kind === 'for' || s.kind === 'var' ? 'var' : 'let'),
+    comment: (text) => text,
+    own: (s) => this.#own(s),
   };
   readonly #kernel: Kernel;
   readonly #functions = new Set<WgslFunction>();
@@ -76,7 +81,7 @@ class Entry {
   print(): Omit<Printed, 'key'> {
     const k = this.#kernel;
     const threads = k.grid?.threads ?? 1;
-    const body = k.body.flatMap((s) => this.#stmt(s, '  '));
+    const body = k.body.flatMap((s) => stmtText(s, '  ', this.#spelling));
     const memories = k.memories ?? [];
     const lengths = k.parameters.some((p) => p.kind === 'buffer' && p.element === 'i32');
     const text = [
@@ -96,38 +101,26 @@ class Entry {
     return { text, functions: this.#functions, reductions: this.#reductions, halves: this.#halves, arenas: [...this.#arenas.keys()], lengths };
   }
 
-  #stmt(s: Stmt, pad: string): string[] {
-    const block = (list: readonly Stmt[]): string[] => list.flatMap((x) => this.#stmt(x, `${pad}  `));
+  /** What is written in WGSL's own way, without what stands before each line. */
+  #own(s: Parameters<Statements['own']>[0]): readonly string[] {
     switch (s.kind) {
-      case 'for': {
-        const test = s.step > 0 ? '<' : '>';
-        const step = s.step > 0 ? `+= ${s.step}` : `-= ${-s.step}`;
-        const name = local(s.name);
-        return [`${pad}for (var ${name} = ${this.#int(s.from)}; ${name} ${test} ${this.#int(s.to)}; ${name} ${step}) {`, ...block(s.body), `${pad}}`];
-      }
-      case 'int': return [`${pad}let ${local(s.name)} = ${this.#int(s.value)};`];
-      case 'let': return [`${pad}let ${local(s.name)} = ${this.#value(s.value)};`];
-      case 'var': return [`${pad}var ${local(s.name)} = ${this.#value(s.value)};`];
-      case 'set': return [`${pad}${local(s.name)} = ${this.#value(s.value)};`];
-      case 'store': return this.#store(s, pad);
-      case 'if': return [`${pad}if (${this.#cond(s.cond)}) {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
+      case 'store': return this.#store(s);
       case 'copy': case 'commit': case 'await': throw new Error('copies that nothing waits for have no WGSL form');
-      case 'barrier': return [`${pad}workgroupBarrier();`];
-      case 'comment': return [`${pad}// ${s.text}`];
+      case 'barrier': return ['workgroupBarrier();'];
     }
   }
-  #store(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
-    if (this.#packed.has(s.buffer)) return this.#storeHalves(s, pad);
+  #store(s: Extract<Stmt, { kind: 'store' }>): string[] {
+    if (this.#packed.has(s.buffer)) return this.#storeHalves(s);
     const value = this.#value(s.value);
-    if (this.#lanes === 1) return [`${pad}${this.#element(s.buffer, s.at)} = ${value};`];
-    if (s.lanes === 'one') return [`${pad}if (lid == 0) { ${this.#element(s.buffer, s.at)} = ${value}; }`];
-    if (s.lanes === 'vector') return [`${pad}${this.#element(s.buffer, s.at, 'lid')} = ${value};`];
+    if (this.#lanes === 1) return [`${this.#element(s.buffer, s.at)} = ${value};`];
+    if (s.lanes === 'one') return [`if (lid == 0) { ${this.#element(s.buffer, s.at)} = ${value}; }`];
+    if (s.lanes === 'vector') return [`${this.#element(s.buffer, s.at, 'lid')} = ${value};`];
     const { stride = 1, count } = s.lanes;
     const write = `${this.#element(s.buffer, s.at, stride === 1 ? 'lid' : `lid * ${stride}`)} = ${value};`;
-    return count.kind === 'int' && count.value >= this.#lanes ? [`${pad}${write}`] : [`${pad}if (lid < ${this.#int(count)}) { ${write} }`];
+    return count.kind === 'int' && count.value >= this.#lanes ? [write] : [`if (lid < ${this.#int(count)}) { ${write} }`];
   }
   /** Both halves of a word by one thread: another writing one of them would undo it. */
-  #storeHalves(s: Extract<Stmt, { kind: 'store' }>, pad: string): string[] {
+  #storeHalves(s: Extract<Stmt, { kind: 'store' }>): string[] {
     if (!this.#even(s.at)) throw new Error(`${this.#kernel.name}: a pair of ${s.buffer} may begin in the middle of a word`);
     const { binding, place } = this.#place(s.buffer, s.at);
     const element = this.#packed.get(s.buffer) as Narrow;
@@ -135,7 +128,7 @@ class Entry {
     this.#halves.set(store, { kind: 'store', element, binding, access: 'read_write' });
     if (s.second) {
       const write = `${store}(${place}, ${this.#value(s.value)}, ${this.#value(s.second)});`;
-      return [this.#lanes === 1 ? `${pad}${write}` : `${pad}if (lid == 0) { ${write} }`];
+      return [this.#lanes === 1 ? `${write}` : `if (lid == 0) { ${write} }`];
     }
     const count = typeof s.lanes === 'object' ? s.lanes.count : undefined;
     if (this.#lanes === 1 || s.lanes === 'one' || (typeof s.lanes === 'object' && (s.lanes.stride ?? 1) !== 1)) throw new Error(`${this.#kernel.name}: threads would share a word of ${s.buffer}`);
@@ -143,8 +136,8 @@ class Entry {
     this.#halves.set(next, { kind: 'next', lanes: this.#lanes });
     const whole = !count || (count.kind === 'int' && count.value >= this.#lanes);
     return [
-      `${pad}{`, `${pad}  let half_a = ${this.#value(s.value)};`, `${pad}  let half_b = ${next}(half_a, lid);`,
-      `${pad}  if ((lid & 1) == 0${whole ? '' : ` && lid < ${this.#int(count)}`}) { ${store}(${place} + lid, half_a, half_b); }`, `${pad}}`,
+      `{`, `  let half_a = ${this.#value(s.value)};`, `  let half_b = ${next}(half_a, lid);`,
+      `  if ((lid & 1) == 0${whole ? '' : ` && lid < ${this.#int(count)}`}) { ${store}(${place} + lid, half_a, half_b); }`, `}`,
     ];
   }
   #place(buffer: string, at: Int, more?: string): { readonly binding: number; readonly access: 'read' | 'read_write'; readonly place: string } {
