@@ -71,7 +71,7 @@ export class Declarations {
         axes.push({ name: `${s.name.text}.${k}`, size });
         continue;
       }
-      this.#diagnostics.error('SSM2001', p.span, { name: p.name, near: nearest(p.name, scope.names.keys()) });
+      if (known?.kind !== 'broken') this.#diagnostics.error('SSM2001', p.span, { name: p.name, near: nearest(p.name, scope.names.keys()) });
       scope.names.set(s.name.text, { kind: 'broken' });
       return;
     }

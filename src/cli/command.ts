@@ -73,7 +73,7 @@ export function parseCommand(command: Command, argv: readonly string[], nearest:
     return new Arguments(positionals, values);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] as string) : String(error));
+    throw new UsageError(error instanceof Error ? (error.message.split(/\.\s/)[0] as string) : String(error));
   }
 }
 export function helpText(c: Command): string {
@@ -82,7 +82,7 @@ export function helpText(c: Command): string {
   return [`ssmc ${c.usage}`, '', c.help, '', ...rows.map(([l, r]) => `  ${l.padEnd(wide)}  ${r}`), ''].join('\n');
 }
 export const json: Option = { type: 'boolean', help: 'machine-readable, on standard output' };
-export const weights: Option = { type: 'string', value: 'FILE', help: 'safetensors file of the parameters: sharpens the stability bounds' };
+export const weights: Option = { type: 'string', value: 'FILE', help: 'safetensors file of the parameters, or the index of one in parts: sharpens the stability bounds' };
 export const help: Option = { type: 'boolean', short: 'h', help: 'this text' };
 export const model: Option = { type: 'string', value: 'NAME', help: 'which model, where the file has several' };
 export const strategy: Option = { type: 'string', value: 'NAME', help: 'auto (default), serial, chunked, convolution or step', choices: ['auto', 'serial', 'chunked', 'convolution', 'step'] };

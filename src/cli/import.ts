@@ -10,7 +10,7 @@ import { Builder } from '../ir/builder.js';
 import type { SafetensorsFile } from '../runtime/index.js';
 import { help, json, type Command } from './command.js';
 import { InputFault, readBytes, standardLibrary, UsageError, type Io } from './io.js';
-import { tensorsOf, weightProblems } from './tensors.js';
+import { tensorsOf, wantedKind, weightProblems } from './tensors.js';
 
 export const importCommand: Command = {
   name: 'import', usage: 'import CHECKPOINT.safetensors [--config F] [-o SPEC]',
@@ -42,7 +42,7 @@ export const importCommand: Command = {
     writeFileSync(out, text);
     if (args.flag('json')) io.out(`${JSON.stringify({ spec: out, architecture, renames, ...found })}\n`);
     else tell(found, out, renames, io);
-    return found.missing.length + found.wrong.length > 0 ? 1 : 0;
+    return found.missing.length + found.wrong.length + found.kinds.length > 0 ? 1 : 0;
   },
 };
 
@@ -78,6 +78,7 @@ interface Comparison {
   readonly matched: number;
   readonly missing: readonly { readonly name: string; readonly shape: readonly number[]; readonly nearest: string | null }[];
   readonly wrong: readonly { readonly name: string; readonly want: readonly number[]; readonly got: readonly number[] }[];
+  readonly kinds: readonly { readonly name: string; readonly dtype: string }[];
   /** Tensors of the checkpoint that the spec has no use for, and why where it is known. */
   readonly unused: readonly { readonly name: string; readonly shape: readonly number[]; readonly why: string | null; readonly nearest: string | null }[];
 }
@@ -90,20 +91,22 @@ function compare(text: string, file: SafetensorsFile, { tied }: Architecture): C
   const weights = program.definitions.flatMap((d) => (d.kind === 'param' ? d.pieces : []));
   const wanted = new Set(weights.map((w) => w.name));
   const spare = file.names.filter((n) => !wanted.has(n));
-  const { missing, wrong } = weightProblems(file, { weights });
+  const { missing, wrong, kinds } = weightProblems(file, { weights });
   const lost = missing.map((w) => w.name);
   return {
-    matched: weights.length - missing.length - wrong.length,
+    matched: weights.length - missing.length - new Set([...wrong, ...kinds].map((w) => w.name)).size,
+    kinds: kinds.map((w) => ({ name: w.name, dtype: w.dtype })),
     missing: missing.map((w) => ({ name: w.name, shape: w.shape, nearest: nearest(w.name, spare) ?? null })),
     wrong: wrong.map((w) => ({ name: w.name, want: w.shape, got: w.got })),
     unused: spare.map((n) => ({ name: n, shape: file.tensor(n).shape, why: tied && n === 'lm_head.weight' ? 'the embedding again, by the config' : null, nearest: nearest(n, lost) ?? null })),
   };
 }
-function tell({ matched, missing, wrong, unused }: Comparison, out: string, renames: readonly { readonly from: string; readonly to: string }[], io: Io): void {
+function tell({ matched, missing, wrong, kinds, unused }: Comparison, out: string, renames: readonly { readonly from: string; readonly to: string }[], io: Io): void {
   const near = (n: string | null): string => (n === null ? '' : `; nearest: ${n}`);
   for (const r of renames) io.out(`rename ${r.from} to ${r.to}\n`);
   for (const m of missing) io.out(`missing ${m.name} [${m.shape.join(', ')}]${near(m.nearest)}\n`);
   for (const w of wrong) io.out(`shape of ${w.name}: expected [${w.want.join(', ')}] by the config, got [${w.got.join(', ')}]\n`);
+  for (const k of kinds) io.out(`${k.name}: ${wantedKind}, got ${k.dtype}\n`);
   for (const u of unused) io.out(`not used: ${u.name} [${u.shape.join(', ')}]${u.why === null ? near(u.nearest) : ` (${u.why})`}\n`);
   io.err(`${out}: ${matched} tensors match${missing.length + wrong.length > 0 ? `, ${missing.length} are missing, ${wrong.length} have another shape` : ''}\n`);
 }

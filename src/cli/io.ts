@@ -62,6 +62,13 @@ export function projectRoot(spec: string): string {
     if (dirname(at) === at) return dirname(spec);
   }
 }
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
 export function openSpec(path: string, io: Io): Opened {
   const full = resolve(io.cwd, path);
   const found = statSync(full, { throwIfNoEntry: false });
@@ -74,13 +81,11 @@ export function openSpec(path: string, io: Io): Opened {
     const known = texts.get(file);
     if (known !== undefined) return known;
     touched.add(join(root, file));
-    try {
-      const text = readFileSync(join(root, file), 'utf8');
-      texts.set(file, text);
-      return text;
-    } catch {
-      return undefined;
-    }
+    const text = textOf(join(root, file));
+    if (text === undefined) return undefined;
+    if (text.includes('\0')) throw new InputFault(`\`${file}\` is no text in UTF-8, as specs are: it has zero bytes`);
+    texts.set(file, text);
+    return text;
   };
   const std = standardLibrary();
   const entry = relative(root, full).split(sep).join('/');

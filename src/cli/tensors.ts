@@ -40,14 +40,24 @@ export function inputDoubles(file: SafetensorsFile, program: Program): Map<strin
 function stem(file: SafetensorsFile, name: string): string | undefined {
   return file.has(name) ? name : file.has(`input.${name}`) ? `input.${name}` : undefined;
 }
+/** In words. */
+export const wantedKind = 'expected dtype F32, F16, BF16 or F64';
 /** What of the file doesn't fit the model, in words; none if all does. */
-export function weightProblems<W extends Pick<WeightSpec, 'name' | 'shape'>>(file: SafetensorsFile, { weights }: { readonly weights: readonly W[] }): { readonly missing: readonly W[]; readonly wrong: readonly (W & { readonly got: readonly number[] })[] } {
+export function weightProblems<W extends Pick<WeightSpec, 'name' | 'shape'>>(file: SafetensorsFile, { weights }: { readonly weights: readonly W[] }): {
+  readonly missing: readonly W[]; readonly wrong: readonly (W & { readonly got: readonly number[] })[];
+  /** Tensors that hold no floating-point numbers. */
+  readonly kinds: readonly (W & { readonly dtype: string })[];
+} {
   const squeeze = (s: readonly number[]): string => s.filter((n) => n !== 1).join('×');
   return {
     missing: weights.filter((w) => !file.has(w.name)),
     wrong: weights.flatMap((w) => {
       const got = file.has(w.name) ? file.tensor(w.name).shape : w.shape;
       return squeeze(got) === squeeze(w.shape) ? [] : [{ ...w, got }];
+    }),
+    kinds: weights.flatMap((w) => {
+      const dtype = file.has(w.name) ? file.tensor(w.name).dtype : 'F32';
+      return /^B?F\d+$/.test(dtype) ? [] : [{ ...w, dtype }];
     }),
   };
 }
@@ -67,8 +77,8 @@ function rangeOf(values: Float64Array): Interval | undefined {
 }
 /** @throws WeightsError SSM5004, SSM5005: as `load` would. */
 export function demandWeights(file: SafetensorsFile, manifest: Manifest): void {
-  const { missing, wrong } = weightProblems(file, manifest);
-  const problems = [...missing.map((w) => `lacks \`${w.name}\` [${w.shape.join(', ')}]`), ...wrong.map((w) => `\`${w.name}\`: expected shape [${w.shape.join(', ')}], got [${w.got.join(', ')}]`)];
+  const { missing, wrong, kinds } = weightProblems(file, manifest);
+  const problems = [...missing.map((w) => `lacks \`${w.name}\` [${w.shape.join(', ')}]`), ...wrong.map((w) => `\`${w.name}\`: expected shape [${w.shape.join(', ')}], got [${w.got.join(', ')}]`), ...kinds.map((w) => `\`${w.name}\`: ${wantedKind}, got ${w.dtype}`)];
   if (problems.length > 0) throw failure(5004, { problems });
   for (const { name, low = -Infinity, high = Infinity } of manifest.weights) {
     if (low === -Infinity && high === Infinity) continue;

@@ -9,7 +9,7 @@ import { writeSafetensors } from '../runtime/index.js';
 import { build } from './build.js';
 import { help, json, model, type Command } from './command.js';
 import { UsageError } from './io.js';
-import { openTensors, weightProblems } from './tensors.js';
+import { openTensors, wantedKind, weightProblems } from './tensors.js';
 
 export const weightsCommand: Command = {
   name: 'weights', usage: 'weights SPEC [--init SEED --out F | --check F]',
@@ -40,13 +40,15 @@ export const weightsCommand: Command = {
       const problems = weightProblems(file, built.module.manifest);
       const missing = problems.missing.map((w) => ({ name: w.name, shape: w.shape, nearest: nearest(w.name, spare) ?? null }));
       const wrong = problems.wrong.map((w) => ({ name: w.name, want: w.shape, got: w.got }));
-      if (args.flag('json')) io.out(`${JSON.stringify({ missing, wrong, extra: spare })}\n`);
+      const kinds = problems.kinds.map((w) => ({ name: w.name, dtype: w.dtype }));
+      if (args.flag('json')) io.out(`${JSON.stringify({ missing, wrong, kinds, extra: spare })}\n`);
       else {
         for (const m of missing) io.out(`missing ${m.name} [${m.shape.join(', ')}]${m.nearest === null ? '' : `; nearest: ${m.nearest}`}\n`);
         for (const w of wrong) io.out(`shape of ${w.name}: expected [${w.want.join(', ')}], got [${w.got.join(', ')}]\n`);
+        for (const k of kinds) io.out(`${k.name}: ${wantedKind}, got ${k.dtype}\n`);
         for (const n of spare) io.out(`not asked for: ${n}\n`);
       }
-      return missing.length + wrong.length > 0 ? 1 : 0;
+      return missing.length + wrong.length + kinds.length > 0 ? 1 : 0;
     }
     const inits = new Map(built.program.definitions.flatMap((d) => (d.kind === 'param' ? d.pieces.map((p) => [p.name, d.init ? initText(built.program, d.init) : '0'] as const) : [])));
     if (args.flag('json')) io.out(`${JSON.stringify(weights.map((w) => ({ name: w.name, shape: w.shape, init: inits.get(w.name) ?? '0' })))}\n`);

@@ -24,7 +24,7 @@ export function positionOf(text: string, offset: number): Position {
 
 export function renderDiagnostic(d: Diagnostic, source: (file: string) => string | undefined, c: Colours = plain): string {
   const paint = d.severity === 'error' ? c.red : c.yellow;
-  const out = [`${c.bold(paint(`${d.severity}[${d.code}]`))}${c.bold(`: ${d.text}`)}`, ...frame(d.span, source, paint, c)];
+  const out = [`${c.bold(paint(`${d.severity}[${d.code}]`))}${c.bold(`: ${printable(d.text)}`)}`, ...frame(d.span, source, paint, c)];
   for (const note of d.notes) {
     out.push(`  ${c.cyan('note')}: ${note.text}`);
     if (note.span) out.push(...frame(note.span, source, c.cyan, c));
@@ -36,17 +36,27 @@ function frame(span: Span, source: (file: string) => string | undefined, paint: 
   const text = source(span.file);
   if (text === undefined) return [`  ${c.dim('-->')} ${span.file}`];
   const { line, column } = positionOf(text, span.start);
-  const shown = (text.split('\n')[line - 1] ?? '').replace(/\r$/, '');
   const gutter = `${line}`;
   const pad = ' '.repeat(gutter.length);
-  const length = Math.max(1, Math.min(span.end - span.start, shown.length - column + 1));
+  const whole = (text.split('\n')[line - 1] ?? '').replace(/\r$/, '');
+  const { shown, before, length } = cut(whole, column - 1, span.end - span.start);
   return [
     ` ${pad}${c.dim('-->')} ${span.file}:${line}:${column}`,
     ` ${pad} ${c.dim('|')}`,
-    ` ${c.dim(`${gutter} |`)} ${shown.replaceAll('\t', '    ')}`,
-    ` ${pad} ${c.dim('|')} ${' '.repeat(width(shown.slice(0, column - 1)))}${paint('^'.repeat(Math.max(1, width(shown.slice(column - 1, column - 1 + length)))))}`,
+    ` ${c.dim(`${gutter} |`)} ${printable(shown.replaceAll('\t', '    '))}`,
+    ` ${pad} ${c.dim('|')} ${' '.repeat(width(shown.slice(0, before)))}${paint('^'.repeat(Math.max(1, width(shown.slice(before, before + length)))))}`,
   ];
 }
+const longest = 160;
+/** Of a long line, what is around the place. `before`: characters before it; `length`: of it, within what is shown. */
+function cut(line: string, at: number, length: number): { readonly shown: string; readonly before: number; readonly length: number } {
+  const from = line.length <= longest ? 0 : Math.max(0, Math.min(at - longest / 4, line.length - longest));
+  const to = line.length <= longest ? line.length : from + longest;
+  const ellipsis = from > 0 ? '…' : '';
+  return { shown: `${ellipsis}${line.slice(from, to)}${to < line.length ? '…' : ''}`, before: ellipsis.length + at - from, length: Math.max(1, Math.min(length, to - at)) };
+}
+/** What a spec says reaches no terminal as commands. */
+const printable = (s: string): string => s.replace(/\p{Cc}/gu, '\ufffd');
 /** Columns that a terminal takes: tabs are shown as four spaces, East Asian wide characters take two. */
 function width(s: string): number {
   let n = 0;

@@ -45,6 +45,7 @@ describe('calls', () => {
     [['run', 'small.ssm', '--input', 'a', '--output', 'b', '--trace', 'h'], '--trace needs --device interpreter'],
     [['run', 'small.ssm', '--weights', 'w.safetensors', '--input', 'x.safetensors', '--output', 'y', '--lengths', '1,b'], 'whole numbers between commas'],
     [['weights', 'small.ssm', '--init', '1'], '--init needs --out'],
+    [['run', 'small.ssm', '--lengths', '-1'], "Option '--lengths' argument is ambiguous\nusage:"],
   ];
   write('x.safetensors', writeSafetensors({ x: { data: new Float32Array(15), shape: [1, 3, 5] } }));
   it.each(wrong.map(([argv, message]) => [`ssmc ${argv.join(' ')}`, argv, message] as const))('%s is wrong usage', async (_, argv, message) => {
@@ -154,5 +155,61 @@ describe('progress', () => {
   it('is told by the interpreter, which finds traces', async () => {
     expect((await ssmc('run', 'small.ssm', '--weights', 'w.safetensors', '--input', 'x.safetensors', '--output', 'traced', '--device', 'interpreter', '--trace', 'h')).code).toBe(0);
     expect(readSafetensors(new Uint8Array(readFileSync(join(folder, 'traced')))).tensor('h').shape).toEqual([1, 3, 5]);
+  });
+});
+
+describe('files that are not what they seem', () => {
+  const noText = Buffer.from('\ufeffmodel M { }', 'utf16le');
+  it('no text in UTF-8', async () => {
+    write('utf16.ssm', noText);
+    for (const command of ['check', 'compile', 'explain', 'weights']) {
+      const r = await ssmc(command, 'utf16.ssm');
+      expect([r.code, r.err]).toEqual([1, 'ssmc: `utf16.ssm` is no text in UTF-8, as specs are: it has zero bytes\n']);
+    }
+    write('imports.ssm', `import B from "./utf16.ssm"\n${small('  h[t, c] = x[t, c]')}`);
+    expect((await ssmc('check', 'imports.ssm')).err).toContain('`utf16.ssm` is no text in UTF-8');
+  });
+  it.each([['a mark of byte order', '\ufeff', '\n'], ['line ends of Windows', '', '\r\n'], ['tabs', '', '\n\t']])('%s changes nothing', async (_, before, end) => {
+    write('other.ssm', before + small('  state h[t, c] = 0.5 * h[t-1, c] + x[t, c]').replaceAll('\n', end));
+    expect(await ssmc('check', 'other.ssm')).toMatchObject({ code: 0, err: expect.stringContaining('h: a contraction, proved') as string });
+    write('other.ssm', before + small('  state h[t, c] = 0.5 * h[t-1, c] + q[t, c]').replaceAll('\n', end));
+    const { err } = await ssmc('check', 'other.ssm');
+    const lines = err.split('\n');
+    expect(lines[0]).toContain('`q` is not defined');
+    const [source = '', carets = ''] = lines.slice(3);
+    expect(source.slice(carets.indexOf('^'), carets.indexOf('^') + 1)).toBe('q');
+  });
+  it('a long line is shown around the place', async () => {
+    for (const at of [0, 500, 990]) {
+      const terms = Array.from({ length: 900 }, (_, k) => (k === Math.floor(at / 1.1) ? 'unknown[t, c]' : 'x[t, c]')).join(' + ');
+      write('long.ssm', small(`  h[t, c] = ${terms}`));
+      const lines = (await ssmc('check', 'long.ssm')).err.split('\n');
+      const [source = '', carets = ''] = lines.slice(3);
+      expect(source.length).toBeLessThan(180);
+      expect(source.slice(carets.indexOf('^'), carets.lastIndexOf('^') + 1)).toBe('unknown');
+      expect(source.includes('…')).toBe(true);
+    }
+  });
+  it('control characters of a spec are not sent to the terminal', async () => {
+    write('escapes.ssm', small('  h[t, c] = x[t, c] \u001b[31m + q'));
+    const { err } = await ssmc('check', 'escapes.ssm');
+    expect(err).toContain('SSM1002');
+    expect(err).not.toContain('\u001b');
+  });
+  it('an axis of a size that is none is told of once', async () => {
+    write('sizes.ssm', small('  h[t, c] = x[t, c]').replace('c = 5', 'c = -5'));
+    expect((await ssmc('check', 'sizes.ssm')).err.match(/SSM\d+/g)).toEqual(['SSM2018']);
+  });
+  it('weights of whole numbers: `weights --check` says what `run` says', async () => {
+    const header = new TextEncoder().encode(JSON.stringify({ a: { dtype: 'I32', shape: [5], data_offsets: [0, 20] } }));
+    const bytes = new Uint8Array(8 + header.length + 20);
+    bytes[0] = header.length;
+    bytes.set(header, 8);
+    write('whole.safetensors', bytes);
+    expect(await ssmc('weights', 'small.ssm', '--check', 'whole.safetensors')).toMatchObject({ code: 1, out: 'a: expected dtype F32, F16, BF16 or F64, got I32\n' });
+    for (const device of ['wasm', 'interpreter']) {
+      const { code, err } = await ssmc('run', 'small.ssm', '--weights', 'whole.safetensors', '--input', 'x.safetensors', '--output', 'y', '--device', device);
+      expect([code, err]).toEqual([1, 'ssmc: SSM5004: the weights do not fit the model: `a`: expected dtype F32, F16, BF16 or F64, got I32\n']);
+    }
   });
 });
