@@ -34,7 +34,7 @@ export function chooseStrategies(
   graph: StageGraph, machine: Machine, builder: Builder, wanted: 'auto' | Strategy, diagnostics: Diagnostics, source?: Recurrences, stability: readonly StabilityReport[] = [],
 ): StageGraph {
   const convolutions = new Map(graph.stages.filter((s) => s.anchor === 'scan').map((s) => [s, recognise(s, graph.program, builder)]));
-  const faster = wanted === 'auto' ? fasterConvolved(graph, convolutions, machine, stability) : new Map<Stage, Verdict>();
+  const faster = wanted === 'auto' ? fasterConvolved(graph, convolutions, machine, stability, builder) : new Map<Stage, Verdict>();
   const chosen = new Map<Stage, Convolution>();
   const stages = graph.stages.map((stage): Stage => {
     if (stage.anchor !== 'scan') return stage;
@@ -69,11 +69,11 @@ interface Verdict {
   readonly why: string;
 }
 /** Of the recurrences that can be convolutions, which are faster so, by the machine's costs. All of a model share one length. */
-function fasterConvolved(graph: StageGraph, convolutions: ReadonlyMap<Stage, Convolution | NoConvolution>, { costs }: Machine, stability: readonly StabilityReport[]): ReadonlyMap<Stage, Verdict> {
+function fasterConvolved(graph: StageGraph, convolutions: ReadonlyMap<Stage, Convolution | NoConvolution>, { costs }: Machine, stability: readonly StabilityReport[], b: Builder): ReadonlyMap<Stage, Verdict> {
   if (!costs) return new Map();
   const possible = [...convolutions].flatMap(([stage, c]) => (c.kind === 'convolution' ? [[stage, c] as const] : []));
   const weighed = possible.map(([stage, c]) => {
-    const [scan, convolved] = [scanCost(stage, costs), convolutionCost(c, TYPICAL_LENGTH, costs)];
+    const [scan, convolved] = [scanCost(stage, costs), convolutionCost(stage, c, TYPICAL_LENGTH, costs, b.const(0))];
     const why = `a channel's step takes about ${shown(convolved)} ns at ${TYPICAL_LENGTH} steps, ${shown(scan)} ns as a scan`;
     const grows = mayGrow(graph, stage, stability);
     return { stage, c, better: convolved < scan && !grows, why: grows ? `${why}; it may grow, and what a transform rounds is relative to its largest answer` : why };

@@ -95,6 +95,18 @@ describe.skipIf(missing !== undefined)('convolutions on WebGPU', () => {
     loaded.dispose();
   }, 300_000);
 
+  it('of a whole sequence, runs by states what is longer than the kernels, a row of the batch like the same row alone', async () => {
+    const { made, model } = open('model M {\n  axis n = 3\n  input x[t]\n  state h[t, n] = (0.9 - 0.1 * n) * h[t+1, n] + x[t]\n  output y[t] = sum(n: h[t, n])\n}\n');
+    const loaded = await model;
+    const [steps, short] = [(made.module.webgpu?.manifest.gpu?.convolved ?? 0) + 100, 300];
+    const inputs = randomInputs(made.program, 2, steps, 9);
+    const whole = await runModel(loaded, inputs, [steps, short]);
+    expect(worst(interpret(made.program, made.weights, inputs, { lengths: [steps, short] }).outputs, whole)).toBeLessThan(TOLERANCE);
+    const alone = await runModel(loaded, part(inputs, 1, 0, short), undefined);
+    expect(bits(alone.get('y')?.data as Float32Array)).toEqual(bits(whole.get('y')?.data.slice(steps, steps + short) as Float32Array));
+    loaded.dispose();
+  }, 300_000);
+
   it('is launched by runs, and held against wasm before it is used', async () => {
     const { made } = open(system('real diagonal', 4));
     const { load, module } = made;

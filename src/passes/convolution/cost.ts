@@ -56,7 +56,8 @@ function operations(root: Expr): number {
   };
   return visit(root);
 }
-export function convolutionCost(c: Convolution, length: number, costs: Costs): number {
+/** `zero`: what readouts are taken for, which cost nothing to read. */
+export function convolutionCost(stage: Stage, c: Convolution, length: number, costs: Costs, zero: Expr): number {
   const inputs = c.sources.reduce((n, s) => n + size(s.own), 0);
   const outputs = c.readouts.reduce((n, r) => n + size(r.own), 0);
   const [block, above] = BLOCKS;
@@ -64,5 +65,11 @@ export function convolutionCost(c: Convolution, length: number, costs: Costs): n
   const far = length > above;
   const products = (steps / block - 1) / 2 + (far ? (length / above - 1) / 2 : 0);
   const transforms = costs.transforms[0] + (far ? costs.transforms[1] : 0);
-  return inputs * outputs * (costs.taps + costs.product * products) + (inputs + outputs) * transforms;
+  return inputs * outputs * (costs.taps + costs.product * products) + (inputs + outputs) * transforms + costs.operation * pointwise(stage, c, zero);
+}
+/** Operations of what signals are made of and answers go into: a scan has them in its loops. */
+function pointwise(stage: Stage, c: Convolution, zero: Expr): number {
+  const inner = new Map(stage.items.map((i) => [i.def, i.inner]));
+  const answers = [...c.epilogue(() => zero)].reduce((n, [id, body]) => n + size(inner.get(id) ?? []) * operations(body), 0);
+  return answers + c.sources.reduce((n, s) => n + size(s.own) * operations(s.x), 0);
 }
