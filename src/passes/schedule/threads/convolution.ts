@@ -184,7 +184,7 @@ class ThreadConvolution {
         const step = w.int('step', iadd(h.start, s));
         w.branch(icompare('lt', step, h.length), () => h.ifPoint(channel, () => this.#store(h, instance, step, channel, readouts, (o) => this.#withInitial(h, each > 1 ? o : h.which, channel, step, h.load(kept, h.at(channel, s, o))))), () => undefined);
       });
-      if (each > 1) at(undefined);
+      if (each === outputs.length) at(undefined);
       else h.choose(outputs, at);
     });
   }
