@@ -1,10 +1,11 @@
 /** `ssmc compile`: a spec to a module that programs import. */
+import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileBase, generateModule } from '../bindings/generate.js';
 import { build, type Built } from './build.js';
 import { jsonDiagnostic } from '../diagnostics/render.js';
 import { deny, help, json, model, storage, storedOf, strategy, weights, type Arguments, type Command } from './command.js';
-import { UsageError, type Io, type Opened } from './io.js';
+import { InputFault, UsageError, type Io, type Opened } from './io.js';
 import { checkArchitectures, compileImages, DEFAULT_ARCH, hasNvcc, type Image } from './nvcc.js';
 import { watching } from './watch.js';
 import { options as cudaOptions } from '../../targets/cuda/index.js';
@@ -42,6 +43,7 @@ function once(args: Arguments, io: Io, onOpen?: (opened: Opened) => void): numbe
   const built = build(args, io, { relaxed: args.flag('relaxed'), bounds: true, webgpu, cuda, ...(onOpen ? { onOpen } : {}) });
   if (!built) return 1;
   const folder = resolve(io.cwd, args.text('out') ?? join(dirname(args.spec()), 'gen'));
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) throw new InputFault(`\`${folder}\` is a file, not a folder`);
   const { output, base } = outputOf(built, args.flag('ts'), imagesOf(built, architectures, io));
   const diagnostics = built.compilation.diagnostics.map((d) => jsonDiagnostic(d, built.opened.source));
   if (args.flag('check')) {

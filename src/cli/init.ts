@@ -40,6 +40,7 @@ function entries(folder: string): readonly string[] {
     return readdirSync(folder).filter((f) => f !== '.git' && f !== '.DS_Store');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') throw new InputFault(`\`${folder}\` is a file, not a folder`);
     throw error;
   }
 }

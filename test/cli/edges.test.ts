@@ -59,7 +59,7 @@ describe('calls', () => {
     [['check', 'small.ssm', '--weights', 'small.ssm'], 'SSM5002'],
     [['check', 'small.ssm', '--weights', 'short.safetensors'], 'expected shape [5], got [1]'],
     [['weights', 'small.ssm', '--init', '1', '--out', 'no/such/folder'], 'no such file or directory'],
-    [['compile', 'small.ssm', '-o', 'small.ssm'], 'EEXIST'],
+    [['compile', 'small.ssm', '-o', 'small.ssm'], 'is a file, not a folder'],
     [['run', 'small.ssm', '--input', 'x.safetensors', '--output', 'y'], 'ssmc weights small.ssm --init'],
     [['run', 'small.ssm', '--weights', 'w.safetensors', '--input', 'w.safetensors', '--output', 'y'], 'lacks `x`; it has `a`'],
     [['run', 'small.ssm', '--weights', 'w.safetensors', '--input', 'x.safetensors', '--output', 'y', '--lengths', '4'], 'SSM5108'],
@@ -199,6 +199,12 @@ describe('files that are not what they seem', () => {
   it('an axis of a size that is none is told of once', async () => {
     write('sizes.ssm', small('  h[t, c] = x[t, c]').replace('c = 5', 'c = -5'));
     expect((await ssmc('check', 'sizes.ssm')).err.match(/SSM\d+/g)).toEqual(['SSM2018']);
+  });
+  it('a file where a folder is to be written', async () => {
+    for (const argv of [['compile', 'small.ssm', '-o', 'package.json'], ['init', 'package.json']]) {
+      expect(await ssmc(...argv)).toMatchObject({ code: 1, err: `ssmc: \`${join(folder, 'package.json')}\` is a file, not a folder\n` });
+    }
+    expect(readFileSync(join(folder, 'package.json'), 'utf8')).toBe('{}');
   });
   it('weights of whole numbers: `weights --check` says what `run` says', async () => {
     const header = new TextEncoder().encode(JSON.stringify({ a: { dtype: 'I32', shape: [5], data_offsets: [0, 20] } }));
