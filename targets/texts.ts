@@ -40,7 +40,7 @@ export interface Statements extends Spelling {
   /** Above a loop that is to be unrolled. */
   readonly unroll?: string;
   readonly comment: (text: string) => string;
-  readonly own: (s: Extract<Stmt, { kind: 'store' | 'copy' | 'commit' | 'await' | 'barrier' }>) => readonly string[];
+  readonly own: (s: Extract<Stmt, { kind: 'store' | 'copy' | 'commit' | 'await' | 'barrier' | 'multiply' }>) => readonly string[];
 }
 /** Lines of a statement, `pad` before each. */
 export function stmtText(s: Stmt, pad: string, d: Statements): string[] {

@@ -49,7 +49,7 @@ function kernelText(k: KernelReport): string[] {
   const steps = k.phase === 'begin' ? ', at the beginning' : k.phase === 'finish' ? ', at the end' : '';
   return [
     `${(k.anchor ?? 'begin').padEnd(14)} ${k.name}${k.domain === undefined ? '' : `  over ${k.domain}`}${k.entry === k.name ? '' : `, by ${k.entry}`}${k.strategy === undefined ? '' : `; ${k.strategy}`}`,
-    `  ${launched}${k.workgroupMemory > 0 ? `, ${size(k.workgroupMemory)} of workgroup memory` : ''}${steps}`,
+    `  ${launched}${k.workgroupMemory > 0 ? `, ${size(k.workgroupMemory)} of workgroup memory` : ''}${k.tensor ? ', products on tensor cores' : ''}${steps}`,
     `  a run: ${costText(k.run)}`,
     ...(k.phase === 'begin' ? [] : [`  a push: ${costText(k.push)}`]),
     ...(k.weighed ? [`  ${k.strategy ?? ''}: ${k.why ?? ''}`, ...weighedText(k.weighed)] : []),

@@ -114,9 +114,17 @@ class Counter {
           break;
         case 'if': this.#list(decide(s.cond, env, steps) ? s.then : s.else, env, times); break;
         case 'copy':
-          tally.load(s.buffer, times * s.width);
+          tally.load(s.buffer, times * (s.count ? numberOf(s.count, env, steps) : s.width));
           tally.store(s.memory, times * s.width);
           break;
+        // A product and a sum for each of a tile's elements and members, shared out among a warp.
+        case 'multiply': {
+          const [rows, columns] = [s.row.at.length, s.column.at.length];
+          tally.arithmetic += (times * 2 * 16 ** 3 * rows * columns) / 32;
+          tally.load(s.row.memory, (times * 16 ** 2 * rows) / 32);
+          tally.load(s.column.memory, (times * 16 ** 2 * columns) / 32);
+          break;
+        }
         case 'commit': case 'await': break;
         case 'barrier': tally.barriers += times / (this.#kernel.grid?.threads ?? 1); break;
         case 'comment': break;

@@ -5,7 +5,8 @@
  * its threads load and store, before any cache and before loads of one element by neighbouring threads become one.
  */
 import type { CudaModule, GpuModule, WebgpuModule } from '../compile.js';
-import type { Kernel } from '../ir/kernel.js';
+import { groupMemoryBytes, type Kernel } from '../ir/kernel.js';
+import { visitStmts } from '../ir/map-kernel.js';
 import type { Phase, Stage } from '../ir/stages.js';
 import { arenaBytes, arrangement, groupsOf, launchedFor, widthOf } from '../runtime/gpu/arrangement.js';
 import { FIRST_WORK, slicesThatFit, tileSteps } from '../runtime/gpu/slices.js';
@@ -43,6 +44,8 @@ export interface KernelReport {
   readonly workgroup: number;
   /** Bytes. */
   readonly workgroupMemory: number;
+  /** Its products are of tiles, by a warp together. */
+  readonly tensor?: true;
   /** Of one run, all of its tiles together. */
   readonly run: Cost;
   /** Of a push of one step, after the first. */
@@ -109,7 +112,7 @@ export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly 
     return [{
       name: kernel.name, entry: plan.entries[kernel.name]?.entry ?? kernel.name, phase,
       ...(stage ? { stage: stage.name, anchor: stage.anchor, domain: domainText(stage), ...(stage.strategy ? { strategy: stage.strategy.name, why: stage.strategy.why, ...(first.has(kernel.name) ? { weighed: stage.strategy.weighed ?? [] } : {}) } : {}) } : {}),
-      grid: dispatchOf(kernel, device, slice.rows, slice.tiles[0] as number), workgroup: kernel.grid.threads, workgroupMemory: groupBytes(kernel, device),
+      grid: dispatchOf(kernel, device, slice.rows, slice.tiles[0] as number), workgroup: kernel.grid.threads, workgroupMemory: groupBytes(kernel, device), ...(multiplies(kernel) ? { tensor: true as const } : {}),
       run: sum(run), push: phase === 'begin' || !launchedFor(l, 2, NEVER) ? NOTHING : count(kernel, sizes.batch, 1),
     }];
   }));
@@ -144,8 +147,9 @@ function costOf(kernel: Kernel, { schedule }: GpuModule, { sumBarriers }: Device
   const counts = countKernel(kernel, { batch, steps }, 1, sumBarriers);
   const specs = new Map(schedule.buffers.map((b) => [b.name, b]));
   const spaces = new Map((kernel.memories ?? []).map((m) => [m.name, m.space]));
+  const narrow = new Set((kernel.memories ?? []).flatMap((m) => (m.element ? [m.name] : [])));
   const inSpace = (space: 'thread' | 'group' | undefined): number =>
-    [counts.loads, counts.stores].flatMap((of) => [...of]).reduce((n, [buffer, elements]) => n + (spaces.get(buffer) === space ? elements * widthOf(specs.get(buffer)) : 0), 0);
+    [counts.loads, counts.stores].flatMap((of) => [...of]).reduce((n, [buffer, elements]) => n + (spaces.get(buffer) === space ? elements * (narrow.has(buffer) ? 2 : widthOf(specs.get(buffer))) : 0), 0);
   const moved = kernel.parameters.reduce((n, p) => {
     const spec = p.kind === 'buffer' ? specs.get(p.name) : undefined;
     return n + (spec && p.kind === 'buffer' ? elementsOf(spec, batch, steps) * widthOf(spec) * (p.access === 'read-write' ? 2 : 1) : 0);
@@ -165,9 +169,14 @@ function dispatchOf(kernel: Kernel, { fold }: Device, batch: number, steps: numb
   const all = groups(kernel, batch, steps);
   return [Math.min(all, fold), Math.ceil(all / fold), kernel.grid?.batches === 'B' ? batch : 1];
 }
+function multiplies({ body }: Kernel): boolean {
+  let found = false;
+  visitStmts(body, (s) => { found ||= s.kind === 'multiply'; });
+  return found;
+}
 function groupBytes(kernel: Kernel, { sumBytes }: Device): number {
   const lanes = kernel.grid?.lanes ?? 1;
-  return (kernel.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + sumBytes(lanes);
+  return groupMemoryBytes(kernel) + sumBytes(lanes);
 }
 function hostBytes({ manifest }: GpuModule, batch: number, steps: number, state: boolean): number {
   const of = (tensors: typeof manifest.inputs): number => [...new Set(tensors.map((t) => t.place.buffer))].reduce((n, id) => n + widthOf(manifest.buffers[id]) * elementsOf(manifest.buffers[id] as BufferSpec, batch, steps), 0);

@@ -90,22 +90,40 @@ export type Stmt =
   /** All threads of the group have come here, and see what the others wrote to the group's memory. */
   | { readonly kind: 'barrier' }
   /**
-   * `width` elements (1, or 4 whose places are both multiples of 4) of a buffer to the group's memory, without waiting: they have come when this
-   * thread has awaited them, and others see them after a barrier. Copies are awaited in groups, which `commit` closes.
+   * `width` elements (of 4 or 16 bytes together, whose places are both multiples of it) of a buffer to the group's memory, without waiting: they
+   * have come when this thread has awaited them, and others see them after a barrier. Copies are awaited in groups, which `commit` closes. Elements of
+   * two bytes are copied as they are, `count` of them: the rest is 0.
    */
-  | { readonly kind: 'copy'; readonly memory: string; readonly at: Int; readonly buffer: string; readonly from: Int; readonly width: 1 | 4 }
+  | { readonly kind: 'copy'; readonly memory: string; readonly at: Int; readonly buffer: string; readonly from: Int; readonly width: 1 | 2 | 4 | 8; readonly count?: Int }
   | { readonly kind: 'commit' }
   /** All of this thread's groups have come but the last `pending`. */
   | { readonly kind: 'await'; readonly pending: number }
+  /**
+   * Products of matrices of 16 × 16 by the 32 threads of a warp, which all come here: sums[i][j] += row tile i · column tile j, in float32. `row`
+   * tiles lie row by row, `column` tiles member by member of the reduced axis, in a group's memory of two bytes an element. Thread 4g + q of a warp holds of each sum,
+   * in eight registers, the elements (g, 2q), (g, 2q + 1), (g + 8, 2q), (g + 8, 2q + 1) and the same four of the columns from 8 on. An element's sum doesn't
+   * depend on the others, nor on where it stands in a tile.
+   */
+  | { readonly kind: 'multiply'; readonly sums: readonly (readonly (readonly string[])[])[]; readonly row: Tiles; readonly column: Tiles }
   | { readonly kind: 'comment'; readonly text: string };
+
+/** Tiles of a group's memory: where each begins, and the elements from one of its lines to the next. */
+export interface Tiles {
+  readonly memory: string;
+  readonly at: readonly Int[];
+  readonly stride: number;
+}
 
 /** What run-time values are stored as; registers are float32. */
 export type Stored = 'f32' | 'f16' | 'bf16';
 /** Of two bytes: float32 is rounded to it when it is stored. */
 export type Narrow = Exclude<Stored, 'f32'>;
 export const isNarrow = (element: BufferParameter['element']): element is Narrow => element === 'f16' || element === 'bf16';
-/** What a machine can store beside float32; `together`: elements that one thread must write at once, since they share a word. */
-export type StorageTypes = Readonly<Partial<Record<Narrow, { readonly together: 1 | 2 }>>>;
+/**
+ * What a machine can store beside float32; `together`: elements that one thread must write at once, since they share a word; `side`: lines of some
+ * length begin at multiples of so many, for copies of as many.
+ */
+export type StorageTypes = Readonly<Partial<Record<Narrow, { readonly together: 1 | 2; readonly side?: number }>>>;
 export interface BufferParameter {
   readonly kind: 'buffer';
   readonly name: string;
@@ -116,12 +134,15 @@ export interface ScalarParameter {
   readonly kind: 'scalar';
   readonly name: string;
 }
-/** A float32 array of one thread (registers, where it is indexed by constants), or shared by the threads of a group. */
+/** A float32 array of one thread (registers, where it is indexed by constants), or shared by the threads of a group: then also of two bytes an element. */
 export interface LocalMemory {
   readonly name: string;
   readonly size: number;
   readonly space: 'thread' | 'group';
+  readonly element?: Narrow;
 }
+/** Bytes of the group's memory. */
+export const groupMemoryBytes = ({ memories = [] }: Pick<Kernel, 'memories'>): number => memories.reduce((n, m) => n + (m.space === 'group' ? (m.element ? 2 : 4) * m.size : 0), 0);
 /**
  * A kernel of a machine with threads: `threads` of them form a group, `groups` × `batches` groups run it. Integers are then each
  * thread's own: `$l` is its number in the group, `$g` the group's, `$b` the batch's.

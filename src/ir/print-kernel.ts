@@ -4,7 +4,7 @@ import type { Cond, Int, Kernel, Stmt, Value } from './kernel.js';
 export function printKernel(k: Kernel): string {
   const parameters = k.parameters.map((p) => (p.kind === 'scalar' ? p.name : `${p.access === 'read' ? '' : p.access === 'write' ? 'out ' : 'inout '}${p.element} ${p.name}[]`));
   const grid = k.grid ? ` by ${k.grid.threads} threads in ${groups(k.grid)} groups` : '';
-  const memories = (k.memories ?? []).map((m) => `  ${m.space} ${m.name}[${m.size}]`);
+  const memories = (k.memories ?? []).map((m) => `  ${m.space} ${m.element ? `${m.element} ` : ''}${m.name}[${m.size}]`);
   return [`kernel ${k.name}(${parameters.join(', ')}) ${k.precision}${grid} {`, ...memories, ...k.body.flatMap((s) => stmt(s, '  ')), '}', ''].join('\n');
 }
 function groups({ groups: g, batches }: NonNullable<Kernel['grid']>): string {
@@ -20,7 +20,8 @@ function stmt(s: Stmt, pad: string): string[] {
     case 'store': return [`${pad}${s.buffer}[${int(s.at)}${s.lanes === 'vector' ? ' ..' : s.lanes === 'one' ? '' : ` .. ${int(s.lanes.count)}`}] = ${value(s.value)}${s.second ? `, ${value(s.second)}` : ''}`];
     case 'if': return [`${pad}if ${cond(s.cond)} {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
     case 'barrier': case 'commit': return [`${pad}${s.kind}`];
-    case 'copy': return [`${pad}copy ${s.memory}[${int(s.at)}] = ${s.buffer}[${int(s.from)}] width ${s.width}`];
+    case 'copy': return [`${pad}copy ${s.memory}[${int(s.at)}] = ${s.buffer}[${int(s.from)}] width ${s.width}${s.count ? ` of which ${int(s.count)}` : ''}`];
+    case 'multiply': return s.sums.map((r, i) => `${pad}${r.map((x) => `(${x.join(' ')})`).join(', ')} += ${s.row.memory}[${int(s.row.at[i] as Int)} by ${s.row.stride}] . ${s.column.memory}[${s.column.at.map(int).join(', ')} by ${s.column.stride}]`);
     case 'await': return [`${pad}await ${s.pending}`];
     case 'comment': return [`${pad}// ${s.text}`];
   }

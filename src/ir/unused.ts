@@ -27,6 +27,7 @@ function usedNames(stmts: readonly Stmt[]): Set<string> {
   visitStmts(stmts, (s) => {
     if (s.kind === 'store' || s.kind === 'copy') used.add(s.buffer);
     if (s.kind === 'copy') used.add(s.memory);
+    if (s.kind === 'multiply') for (const name of [s.row.memory, s.column.memory, ...s.sums.flat(2)]) used.add(name);
   });
   return used;
 }

@@ -3,6 +3,7 @@ import type { Cond, Int, Kernel, Stmt, Value } from './kernel.js';
 
 export function verifyKernel(k: Kernel): void {
   const buffers = new Set([...k.parameters.filter((p) => p.kind === 'buffer').map((p) => p.name), ...(k.memories ?? []).map((m) => m.name)]);
+  const narrow = new Set((k.memories ?? []).flatMap((m) => (m.element ? [m.name] : [])));
   const fail = (what: string): never => { throw new Error(`kernel ${k.name}: ${what}`); };
   const int = (e: Int, ints: ReadonlySet<string>): void => {
     switch (e.kind) {
@@ -47,7 +48,15 @@ export function verifyKernel(k: Kernel): void {
         case 'set': if (!regs.has(s.name)) fail(`${s.name} is set before it is defined`); value(s.value, ints, regs); break;
         case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); value(s.value, ints, regs); if (s.second) value(s.second, ints, regs); break;
         case 'if': cond(s.cond, ints, regs); list(s.then, ints, regs); list(s.else, ints, regs); break;
-        case 'copy': if (!buffers.has(s.buffer) || !buffers.has(s.memory)) fail(`a copy from ${s.buffer} to ${s.memory}, of which one is unknown`); int(s.at, ints); int(s.from, ints); break;
+        case 'copy': if (!buffers.has(s.buffer) || !buffers.has(s.memory)) fail(`a copy from ${s.buffer} to ${s.memory}, of which one is unknown`); int(s.at, ints); int(s.from, ints); if (s.count) int(s.count, ints); break;
+        case 'multiply':
+          for (const t of [s.row, s.column]) {
+            if (!narrow.has(t.memory)) fail(`${t.memory} holds no tiles of two bytes an element`);
+            for (const at of t.at) int(at, ints);
+          }
+          if (s.sums.length !== s.row.at.length || s.sums.some((r) => r.length !== s.column.at.length)) fail('tiles are multiplied that no sum is for');
+          for (const r of s.sums.flat(2)) if (!regs.has(r)) fail(`register ${r} is unknown here`);
+          break;
         case 'commit': case 'await': break;
         case 'barrier': if (!k.grid) fail('a barrier without threads'); break;
         case 'comment': break;

@@ -15,21 +15,21 @@ import { ENTRY, printEntry } from './print.js';
 
 export const cuda = {
   name: 'cuda',
-  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: limits.sharedBytes / 2, toFill: 65536, exchange: 32, wide: true, copies: true, unroll: 64 }, storage: { f16: { together: 1 }, bf16: { together: 1 } } } satisfies Capabilities,
+  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: limits.sharedBytes / 2, toFill: 65536, exchange: 32, wide: true, copies: true, tensor: ['f16', 'bf16'], unroll: 64 }, storage: { f16: { together: 1, side: 8 }, bf16: { together: 1, side: 8 } } } satisfies Capabilities,
   emit,
 } as const;
 
 /** What nvcc and NVRTC are told: a product and a sum are contracted where the source says so, and nowhere else; nothing is approximated. */
 export const options: readonly string[] = ['--std=c++17', '--fmad=false', '--ftz=false', '--prec-div=true', '--prec-sqrt=true'];
 
-const ALIGN = 4;
+const ALIGN = 8;
 
 export interface CudaModule {
   readonly text: string;
   /** Per kernel its function, and the threads of a block: kernels that are the same but for their buffers share one. */
   readonly entries: ReadonlyMap<string, GpuEntry>;
   readonly arenas: readonly ArenaKind[];
-  /** What the copies of four elements ask of a buffer's begin. */
+  /** What copies of sixteen bytes ask of a buffer's begin, in elements. */
   readonly align: number;
   /** Per buffer of the manifest; -1: at load time only. */
   readonly arenaOf: readonly number[];

@@ -41,12 +41,41 @@ __device__ __forceinline__ void ssm_copy_1(float* to, const float* from) {
 __device__ __forceinline__ void ssm_copy_4(float* to, const float* from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" : : "r"((unsigned)__cvta_generic_to_shared(to)), "l"(__cvta_generic_to_global(from)) : "memory");
 }
+// The same of 4 or 16 bytes of any kind, of which so many are there: the rest is 0.
+__device__ __forceinline__ void ssm_copy_part_1(void* to, const void* from, unsigned bytes) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" : : "r"((unsigned)__cvta_generic_to_shared(to)), "l"(__cvta_generic_to_global(from)), "r"(bytes) : "memory");
+}
+__device__ __forceinline__ void ssm_copy_part_4(void* to, const void* from, unsigned bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" : : "r"((unsigned)__cvta_generic_to_shared(to)), "l"(__cvta_generic_to_global(from)), "r"(bytes) : "memory");
+}
 __device__ __forceinline__ void ssm_commit() {
   asm volatile("cp.async.commit_group;" : : : "memory");
 }
 // All copies of this thread are there but those of the last groups.
 template <int pending> __device__ __forceinline__ void ssm_await() {
   asm volatile("cp.async.wait_group %0;" : : "n"(pending) : "memory");
+}
+// A tile of 16 lines of 16 elements, from the block's memory to a warp's registers: its quarters of 8 by 8 as they lie, lines below first, or each turned. A thread's
+// address is that of line lid % 8 of quarter lid / 8.
+struct ssm_tile { unsigned a, b, c, d; };
+__device__ __forceinline__ ssm_tile ssm_load_tile(const unsigned short* at) {
+  ssm_tile t;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(t.a), "=r"(t.b), "=r"(t.c), "=r"(t.d) : "r"((unsigned)__cvta_generic_to_shared(at)) : "memory");
+  return t;
+}
+__device__ __forceinline__ ssm_tile ssm_load_turned(const unsigned short* at) {
+  ssm_tile t;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(t.a), "=r"(t.b), "=r"(t.c), "=r"(t.d) : "r"((unsigned)__cvta_generic_to_shared(at)) : "memory");
+  return t;
+}
+// Sums of 16 by 8 += a tile of 16 by 16 times one of 16 by 8, by a warp.
+__device__ __forceinline__ void ssm_multiply_f16(float& s0, float& s1, float& s2, float& s3, const ssm_tile& x, unsigned y0, unsigned y1) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+    : "+f"(s0), "+f"(s1), "+f"(s2), "+f"(s3) : "r"(x.a), "r"(x.b), "r"(x.c), "r"(x.d), "r"(y0), "r"(y1));
+}
+__device__ __forceinline__ void ssm_multiply_bf16(float& s0, float& s1, float& s2, float& s3, const ssm_tile& x, unsigned y0, unsigned y1) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+    : "+f"(s0), "+f"(s1), "+f"(s2), "+f"(s3) : "r"(x.a), "r"(x.b), "r"(x.c), "r"(x.d), "r"(y0), "r"(y1));
 }
 #endif`;
 

@@ -1,5 +1,5 @@
 /** One kernel as a CUDA C++ function. Registers are floats of the thread, masks bool, integers int; a buffer is a pointer of its own. */
-import { isNarrow, type Cond, type Int, type Kernel, type LocalMemory, type Narrow, type Stmt, type Value } from '../../src/ir/kernel.js';
+import { isNarrow, type Cond, type Int, type Kernel, type LocalMemory, type Narrow, type Stmt, type Tiles, type Value } from '../../src/ir/kernel.js';
 import { visitStmts } from '../../src/ir/map-kernel.js';
 import { condText, intText, stmtText, symbols, type Statements } from '../texts.js';
 import { isFunction, type CudaFunction } from './functions.js';
@@ -41,7 +41,7 @@ class Entry {
   readonly #names = new Map<string, string>();
   readonly #memories: ReadonlyMap<string, LocalMemory>;
   readonly #lanes: number;
-  /** Buffers of two bytes an element: the source sees their bits. */
+  /** Buffers and memories of two bytes an element: the source sees their bits. */
   readonly #narrow: ReadonlyMap<string, Narrow>;
   /** Registers that hold masks. */
   readonly #masks = new Set<string>();
@@ -50,7 +50,10 @@ class Entry {
     this.#kernel = kernel;
     this.#lanes = kernel.grid?.lanes ?? 1;
     this.#memories = new Map((kernel.memories ?? []).map((m) => [m.name, m]));
-    this.#narrow = new Map(kernel.parameters.flatMap((p) => (p.kind === 'buffer' && isNarrow(p.element) ? [[p.name, p.element] as const] : [])));
+    this.#narrow = new Map([
+      ...kernel.parameters.flatMap((p) => (p.kind === 'buffer' && isNarrow(p.element) ? [[p.name, p.element] as const] : [])),
+      ...(kernel.memories ?? []).flatMap((m) => (m.element ? [[m.name, m.element] as const] : [])),
+    ]);
     const taken = new Set<string>(['gid', 'bid', 'lid', 'lane']);
     visitStmts(kernel.body, (s) => { if ('name' in s) taken.add(local(s.name)); });
     const own = (name: string, wanted: string): void => {
@@ -82,7 +85,7 @@ class Entry {
       ...(uses('lane') ? [`  const int lane = threadIdx.x % 32 / ${32 / this.#lanes};`] : []),
       // Loads of neighbours become one where the compiler knows that they lie so.
       ...k.parameters.flatMap((p) => (p.kind === 'buffer' && p.element === 'f32' ? [`  ${this.#names.get(p.name)} = (${p.access === 'read' ? 'const ' : ''}float*)__builtin_assume_aligned(${this.#names.get(p.name)}, 16);`] : [])),
-      ...[...this.#memories.values()].map((m) => `  ${m.space === 'group' ? '__shared__ __align__(16) ' : ''}float ${this.#names.get(m.name)}[${m.size}];`),
+      ...[...this.#memories.values()].map((m) => `  ${m.space === 'group' ? '__shared__ __align__(16) ' : ''}${m.element ? 'unsigned short' : 'float'} ${this.#names.get(m.name)}[${m.size}];`),
       ...body,
       '}',
     ].join('\n');
@@ -93,11 +96,28 @@ class Entry {
   #own(s: Parameters<Statements['own']>[0]): readonly string[] {
     switch (s.kind) {
       case 'store': return [this.#store(s)];
-      case 'copy': return [`ssm_copy_${s.width}(&${this.#element(s.memory, s.at)}, &${this.#element(s.buffer, s.from)});`];
+      case 'copy': return [this.#copy(s)];
+      case 'multiply': return this.#multiply(s);
       case 'commit': return ['ssm_commit();'];
       case 'await': return [`ssm_await<${s.pending}>();`];
       case 'barrier': return ['__syncthreads();'];
     }
+  }
+  #copy(s: Extract<Stmt, { kind: 'copy' }>): string {
+    const places = `&${this.#element(s.memory, s.at)}, &${this.#element(s.buffer, s.from)}`;
+    if (!this.#narrow.has(s.memory)) return `ssm_copy_${s.width}(${places});`;
+    const bytes = s.count ? `2 * ${this.#int(s.count)}` : `${2 * s.width}`;
+    return `ssm_copy_part_${s.width / 2}(${places}, ${bytes});`;
+  }
+  /** A thread's address is that of a line of eight elements: of the first or the last eight of one of sixteen lines. */
+  #multiply({ sums, row, column }: Extract<Stmt, { kind: 'multiply' }>): string[] {
+    const type = this.#narrow.get(row.memory);
+    const tiles = ({ memory, at, stride }: Tiles, name: string, load: string): string[] => at.map((place, k) => `  const ssm_tile ${name}${k} = ${load}(&${this.#element(memory, place, `lid % 16 * ${stride} + lid % 32 / 16 * 8`)});`);
+    return [
+      '{', ...tiles(row, 'ssm_x', 'ssm_load_tile'), ...tiles(column, 'ssm_y', 'ssm_load_turned'),
+      ...sums.flatMap((line, i) => line.flatMap((registers, j) => [['a', 'b'], ['c', 'd']].map((half, k) => `  ssm_multiply_${type}(${[...registers.slice(4 * k, 4 * k + 4).map(local), `ssm_x${i}`, ...half.map((r) => `ssm_y${j}.${r}`)].join(', ')});`))),
+      '}',
+    ];
   }
   #type(name: string, value: Value): 'float' | 'bool' {
     if (!this.#isMask(value)) return 'float';

@@ -1,5 +1,5 @@
 /** WebGPU's default limits, which every adapter grants, and whether a model keeps within them. */
-import { isNarrow, type Kernel } from '../../src/ir/kernel.js';
+import { groupMemoryBytes, isNarrow, type Kernel } from '../../src/ir/kernel.js';
 import type { BufferSpec } from '../../src/runtime/manifest.js';
 import type { WgslModule } from './index.js';
 
@@ -24,7 +24,7 @@ export function overLimit(kernels: readonly Kernel[], buffers: readonly BufferSp
     const use = module.entries.get(k.name);
     const bindings = use ? use.arenas.length + (use.lengths ? 1 : 0) : 0;
     if (bindings > limits.storageBuffers) return { what: `kernel \`${k.name}\`, in storage buffers,`, need: bindings, limit: limits.storageBuffers, kernel: k.name };
-    const shared = (k.memories ?? []).reduce((n, m) => n + (m.space === 'group' ? 4 * m.size : 0), 0) + (k.grid && k.grid.lanes > 1 ? laneBytes(k) * k.grid.lanes : 0);
+    const shared = groupMemoryBytes(k) + (k.grid && k.grid.lanes > 1 ? laneBytes(k) * k.grid.lanes : 0);
     if (shared > limits.sharedBytes) return { what: `kernel \`${k.name}\`, in bytes of workgroup memory,`, need: shared, limit: limits.sharedBytes, kernel: k.name };
   }
   return undefined;

@@ -106,6 +106,7 @@ class Entry {
     switch (s.kind) {
       case 'store': return this.#store(s);
       case 'copy': case 'commit': case 'await': throw new Error('copies that nothing waits for have no WGSL form');
+      case 'multiply': throw new Error('products of tiles have no WGSL form');
       case 'barrier': return ['workgroupBarrier();'];
     }
   }

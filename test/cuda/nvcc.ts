@@ -26,6 +26,20 @@ export async function usage(source: string, arch: string): Promise<Map<string, U
 export async function ptx(source: string, arch: string): Promise<string> {
   return (await run(source, ['-ptx', `-arch=${arch}`])).output;
 }
+/** How often each kernel's machine code has each operation: the lowest twelve bits of an instruction's sixteen bytes. */
+export async function operations(source: string, arch: string): Promise<Map<string, Map<number, number>>> {
+  const elf = Buffer.from((await run(source, ['-cubin', `-arch=${arch}`])).output, 'latin1');
+  const [table, size, count, names] = [Number(elf.readBigUInt64LE(40)), elf.readUInt16LE(58), elf.readUInt16LE(60), elf.readUInt16LE(62)];
+  const section = (k: number): { name: number; from: number; bytes: number } => ({ name: elf.readUInt32LE(table + k * size), from: Number(elf.readBigUInt64LE(table + k * size + 24)), bytes: Number(elf.readBigUInt64LE(table + k * size + 32)) });
+  const words = section(names).from;
+  return new Map(Array.from({ length: count }, (_, k) => section(k)).flatMap(({ name, from, bytes }) => {
+    const text = elf.toString('latin1', words + name, elf.indexOf(0, words + name));
+    if (!text.startsWith('.text.')) return [];
+    const found = new Map<number, number>();
+    for (let at = from; at < from + bytes; at += 16) found.set(elf.readUInt16LE(at) & 0xfff, (found.get(elf.readUInt16LE(at) & 0xfff) ?? 0) + 1);
+    return [[text.slice('.text.'.length), found] as const];
+  }));
+}
 async function run(source: string, flags: readonly string[]): Promise<{ words: string; output: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'ssmc-nvcc-'));
   try {

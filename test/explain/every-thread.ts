@@ -44,9 +44,13 @@ function list(k: Kernel, stmts: readonly Stmt[], outer: Env, traffic: Traffic): 
       case 'barrier': if (l === 0) traffic.barriers++; break;
       case 'copy':
         for (let n = 0; n < s.width; n++) {
-          add(traffic.loads, s.buffer);
+          if (!s.count || n < int(s.count, env)) add(traffic.loads, s.buffer);
           add(traffic.stores, s.memory);
         }
+        break;
+      // Each tile has 256 elements, of which a thread of the warp has eight.
+      case 'multiply':
+        for (const { memory, at } of [s.row, s.column]) for (let n = 0; n < 8 * at.length; n++) add(traffic.loads, memory);
         break;
       case 'commit': case 'await': case 'comment': break;
     }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { WebgpuModule } from '../../src/compile.js';
 import { countKernel } from '../../src/explain/count.js';
 import { explainGpu, type Cost } from '../../src/explain/gpu.js';
+import type { Kernel } from '../../src/ir/kernel.js';
 import { compileText } from '../random/agree.js';
 import { randomSpec } from '../random/generate.js';
 import { numbers } from '../runtime/small.js';
@@ -74,20 +75,29 @@ describe('the cost of a kernel', () => {
 });
 
 describe('counts of threads at once', () => {
+  const same = (kernel: Kernel, sizes: { readonly batch: number; readonly steps: number }): void => {
+    const { loads, stores, barriers } = countKernel(kernel, sizes, 1);
+    const sorted = (of: ReadonlyMap<string, number>): (readonly [string, number])[] => [...of].filter(([, n]) => n > 0).map(([b, n]) => [b, Math.round(n * 1e6) / 1e6] as const).sort(([a], [b]) => (a < b ? -1 : 1));
+    const all = everyThread(kernel, sizes);
+    expect({ kernel: kernel.name, loads: sorted(loads), stores: sorted(stores), barriers: Math.round(barriers * 1e6) / 1e6 }).toEqual({ kernel: kernel.name, loads: sorted(all.loads), stores: sorted(all.stores), barriers: all.barriers });
+  };
   it.each([...Array(40).keys()])('are those of every thread: random program %i', (seed) => {
     const { text } = randomSpec(seed);
     for (const strategy of ['serial', 'chunked'] as const) {
       const kernels = [compileText(text, strategy, true).module?.webgpu?.kernels ?? [], compileText(text, strategy, { cuda: true }).module?.cuda?.kernels ?? []];
       for (const kernel of kernels.flat()) {
         if (!kernel.grid) continue;
-        for (const sizes of [{ batch: 1, steps: 1 }, { batch: 2, steps: 7 }, { batch: 1, steps: 130 }]) {
-          const { loads, stores, barriers } = countKernel(kernel, sizes, 1);
-          const sorted = (of: ReadonlyMap<string, number>): (readonly [string, number])[] => [...of].filter(([, n]) => n > 0).map(([b, n]) => [b, Math.round(n * 1e6) / 1e6] as const).sort(([a], [b]) => (a < b ? -1 : 1));
-          const all = everyThread(kernel, sizes);
-          expect({ kernel: kernel.name, loads: sorted(loads), stores: sorted(stores), barriers: Math.round(barriers * 1e6) / 1e6 }).toEqual({ kernel: kernel.name, loads: sorted(all.loads), stores: sorted(all.stores), barriers: all.barriers });
-        }
+        for (const sizes of [{ batch: 1, steps: 1 }, { batch: 2, steps: 7 }, { batch: 1, steps: 130 }]) same(kernel, sizes);
       }
     }
+  });
+  it('are those of every thread: products of tiles', () => {
+    const text = 'model P {\n  axis k = 35\n  axis c = 72\n  input x[t, k]\n  param w[c, k] = uniform(-1, 1)\n  output y[t, c] = sum(k: w[c, k] * x[t, k])\n}';
+    const kernels = compileText(text, 'auto', { cuda: true, storage: 'bf16' }).module?.cuda?.kernels.filter((k) => k.grid) ?? [];
+    expect(JSON.stringify(kernels)).toContain('"multiply"');
+    for (const kernel of kernels) for (const sizes of [{ batch: 1, steps: 1 }, { batch: 2, steps: 37 }, { batch: 1, steps: 130 }]) same(kernel, sizes);
+    // Three columns of tiles of 32, sixteen members three times; of 65 rows three warps have 32 each.
+    expect(countKernel(kernels[0] as Kernel, { batch: 1, steps: 65 }, 1).arithmetic).toBe(2 * 3 * 32 * 96 * 48);
   });
 });
 

@@ -34,6 +34,9 @@ describe('--storage f16', () => {
     expect(out).toContain('stored     x as f16: rounded when it is stored\n');
     expect((await ssmc('explain', 'small.ssm', '--target', 'wgsl')).out).not.toContain('stored ');
     expect((await ssmc('explain', 'small.ssm', '--target', 'cuda', '--storage', 'bf16')).out).toContain('stored     u as bf16: rounded when it is stored\n');
+    writeFileSync(join(folder, 'wide.ssm'), 'model Wide {\n  axis k = 32\n  axis c = 64\n  input x[t, k]\n  param w[c, k] = uniform(0.5, 1)\n  output y[t, c] = sum(k: w[c, k] * x[t, k])\n}\n');
+    const tensor = async (storage: string): Promise<boolean> => (await ssmc('explain', 'wide.ssm', '--target', 'cuda', '--storage', storage)).out.includes('of workgroup memory, products on tensor cores\n');
+    expect([await tensor('f32'), await tensor('f16'), await tensor('bf16')]).toEqual([false, true, true]);
   });
   it.skipIf(missing !== undefined).each([['f16', 2 ** -10, 4e-3], ['bf16', 2 ** -7, 3e-2]] as const)('%s is run and judged by a loop that stores so', async (type, least, most) => {
     const { code, out } = await ssmc('verify', 'small.ssm', '--storage', type, '--device', 'webgpu', '--device', 'wasm', '--json');

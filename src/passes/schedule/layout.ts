@@ -47,6 +47,8 @@ export interface PackedConstant {
   readonly size: number;
 }
 
+/** Lines of so many elements begin where copies may. */
+const LONG = 16;
 const up = (n: number, to: number): number => Math.ceil(n / to) * to;
 
 export class Layout {
@@ -110,6 +112,14 @@ export class Layout {
     const spec = this.#buffers[this.id(buffer)];
     return (spec && 'element' in spec ? spec.element : undefined) ?? 'f32';
   }
+  /** What constants of the run are stored as. */
+  get constants(): Stored {
+    return this.#storing.constants;
+  }
+  /** Room for a line of so many neighbours of a constant: of longer ones whole copies. */
+  padded(size: number): number {
+    return size >= LONG ? up(size, this.#storing.side) : size;
+  }
   /** Neighbours in it share a word, and must be written together. */
   isPaired(buffer: string): boolean {
     return this.#storing.together === 2 && this.element(buffer) !== 'f32';
@@ -141,7 +151,7 @@ export class Layout {
       return { kind: 'load', buffer: this.#add({ kind: 'load', name: d.name, size }), row: size, offset: 0, strides };
     }
     const stored = typed(d.time ? this.#storing.of(d.id) : 'f32');
-    const padded = sizes.map((s, k) => (k === sizes.length - 1 ? up(s, stored.element ? Math.max(2, this.#lanes) : this.#lanes) : s));
+    const padded = sizes.map((s, k) => (k === sizes.length - 1 ? up(stored.element ? up(this.padded(s), 2) : s, this.#lanes) : s));
     const row = padded.reduce((n, s) => n * s, 1);
     const strides = rowMajor(padded);
     const width = sizes.length === 0 ? this.#lanes : row;

@@ -21,6 +21,8 @@ export interface StoragePlan {
   /** Of what is computed at load time for run-time kernels. */
   readonly constants: Stored;
   readonly together: number;
+  /** Elements that longer lines begin at multiples of. */
+  readonly side: number;
   readonly choices: readonly StorageChoice[];
 }
 /** The shape for which kernels of machines with threads are written: the index of neighbouring threads, and whether a group takes a point together. */
@@ -31,7 +33,7 @@ export const threadShape = (stage: Stage): ReturnType<typeof shapeOf> & { readon
 /** States of two points that fit a thread's registers. */
 const PAIR_CELLS = 128;
 
-export const plain: StoragePlan = { of: () => 'f32', constants: 'f32', together: 1, choices: [] };
+export const plain: StoragePlan = { of: () => 'f32', constants: 'f32', together: 1, side: 1, choices: [] };
 
 export function planStorage(graph: StageGraph, types: StorageTypes | undefined, wanted: Stored): StoragePlan {
   const type = wanted === 'f32' ? undefined : types?.[wanted];
@@ -59,7 +61,7 @@ export function planStorage(graph: StageGraph, types: StorageTypes | undefined, 
   for (const id of outputs) if (seen.has(id)) against.set(id, 'an output: given as it was computed');
   const of = (root: DefinitionId): Stored => (seen.has(root) && !against.has(root) ? wanted : 'f32');
   const choices = [...seen].map((id): StorageChoice => ({ name: program.definitions[id]?.name ?? '', element: of(id), why: against.get(id) ?? 'rounded when it is stored' }));
-  return { of, constants: wanted, together: type.together, choices };
+  return { of, constants: wanted, together: type.together, side: type.side ?? 1, choices };
 }
 
 /** Why no thread computes two neighbours of this item, where that is so. */

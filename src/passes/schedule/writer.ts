@@ -2,7 +2,7 @@
  * Writes kernels: nested scopes with common subexpressions shared and every value placed in the outermost scope that knows what it
  * depends on (so loop-invariant work leaves its loop without a pass for it). A scope may be a barrier: code guarded by a condition stays in it.
  */
-import type { Cond, Int, Stmt, Value } from '../../ir/kernel.js';
+import type { Cond, Int, Stmt, Tiles, Value } from '../../ir/kernel.js';
 import { condKey, condVars, intKey, intVars, ivar } from './ints.js';
 
 interface Scope {
@@ -84,8 +84,11 @@ export class Writer {
     this.#versions.set(memory, 0);
   }
   /** To the group's memory without waiting; `commit` closes a group of copies, `await` waits for all but the last `pending`. */
-  copy(memory: string, at: Int, buffer: string, from: Int, width: 1 | 4): void {
-    this.#top.stmts.push({ kind: 'copy', memory, at, buffer, from, width });
+  copy(memory: string, at: Int, buffer: string, from: Int, width: 1 | 2 | 4 | 8, count?: Int): void {
+    this.#top.stmts.push({ kind: 'copy', memory, at, buffer, from, width, ...(count ? { count } : {}) });
+  }
+  multiply(sums: Extract<Stmt, { kind: 'multiply' }>['sums'], row: Tiles, column: Tiles): void {
+    this.#top.stmts.push({ kind: 'multiply', sums, row, column });
   }
   commit(): void {
     this.#top.stmts.push({ kind: 'commit' });

@@ -16,12 +16,12 @@ extern "C" char __start_ssm_shared[] __attribute__((weak)), __stop_ssm_shared[] 
 
 namespace {
 constexpr size_t STACK = 256 * 1024;
-constexpr uint32_t POISON = 0x7fc0dead;
+constexpr uint32_t POISON = 0x7fc07fc0;
 constexpr unsigned WARP = 32;
-// Bytes of the smallest element of a buffer.
+// Bytes of the smallest element of a buffer, and of shared memory.
 constexpr size_t ELEMENT = 2;
 enum class State { ready, atBarrier, atExchange, done };
-struct Copy { void* to; const void* from; unsigned bytes; };
+struct Copy { void* to; const void* from; unsigned bytes, there; };
 struct Fibre {
   void* stack = nullptr;
   char* memory = nullptr;
@@ -30,7 +30,7 @@ struct Fibre {
   std::vector<Copy> open;
   std::vector<std::vector<Copy>> groups;
 };
-// What is known of a word of shared memory. Intervals are the times between barriers, numbered through.
+// What is known of an element of shared memory. Intervals are the times between barriers, numbered through.
 struct Word { uint32_t written = 0, writer = 0, read = 0, reader = 0; };
 constexpr uint32_t MANY = ~0u;
 struct Region { size_t bytes; std::vector<uint32_t> launch, writer; };
@@ -43,6 +43,8 @@ void** kernelArguments = nullptr;
 uint32_t interval = 1, blockBegan = 1, launchNumber = 0;
 std::vector<Word> words;
 std::vector<uint32_t> exchanged[2];
+struct Given { uint32_t words[8]; };
+std::vector<Given> gathered[2];
 std::map<uintptr_t, Region> regions;
 std::string faults;
 const char* kernelName = "";
@@ -148,12 +150,12 @@ void runBlock(unsigned count) {
   }
 }
 
-Word& wordAt(const char* at) { return words[static_cast<size_t>(at - __start_ssm_shared) / 4]; }
+Word& wordAt(const char* at) { return words[static_cast<size_t>(at - __start_ssm_shared) / ELEMENT]; }
 void readShared(char* at) {
   Word& w = wordAt(at);
   if (w.written < blockBegan) {
     fault("shared memory is read that was not written", at);
-    std::memcpy(at - (at - __start_ssm_shared) % 4, &POISON, 4);
+    std::memcpy(at, &POISON, ELEMENT);
   } else if (w.written == interval && w.writer != current->thread) fault("shared memory is read that another thread wrote, with no barrier between", at);
   w.reader = w.read == interval && w.reader != current->thread ? MANY : current->thread;
   w.read = interval;
@@ -169,7 +171,7 @@ void access(const void* address, unsigned bytes, bool writes) {
   if (!current) return;
   auto* at = const_cast<char*>(static_cast<const char*>(address));
   if (at >= __start_ssm_shared && at < __stop_ssm_shared) {
-    for (unsigned k = 0; k < bytes; k += 4) writes ? writeShared(at + k) : readShared(at + k);
+    for (unsigned k = 0; k < bytes; k += ELEMENT) writes ? writeShared(at + k) : readShared(at + k);
     return;
   }
   if (at >= current->memory && at < current->memory + STACK) return;
@@ -202,16 +204,24 @@ unsigned ssm_exchange(unsigned value, unsigned mask) {
   if (other >= ssm_place.threads.x) { fault("an exchange with a thread that is not there", nullptr); return POISON; }
   return slots[other];
 }
+void ssm_gather(const uint32_t (&mine)[8], uint32_t (&all)[WARP][8]) {
+  auto& slots = gathered[current->exchanges++ % 2];
+  std::memcpy(slots[current->thread].words, mine, sizeof mine);
+  const unsigned first = current->thread / WARP * WARP;
+  rest(State::atExchange);
+  std::memcpy(all, &slots[first], sizeof all);
+}
 // Between its issue and its wait a copy may happen at any time: what is there is written now, and has no value until then.
-void ssm_copy(void* to, const void* from, unsigned bytes) {
-  access(from, bytes, false);
+void ssm_copy(void* to, const void* from, unsigned bytes, unsigned there) {
+  if (there > 0) access(from, there, false);
+  if (there > bytes) fault("a copy of more than there is room for", to);
   access(to, bytes, true);
-  for (unsigned k = 0; k < bytes; k += 4) {
-    std::memcpy(static_cast<char*>(to) + k, &POISON, 4);
+  for (unsigned k = 0; k < bytes; k += ELEMENT) {
+    std::memcpy(static_cast<char*>(to) + k, &POISON, ELEMENT);
     wordAt(static_cast<char*>(to) + k).written = 0;
   }
   if (reinterpret_cast<uintptr_t>(to) % bytes != 0 || reinterpret_cast<uintptr_t>(from) % bytes != 0) fault("a copy that is not aligned", to);
-  current->open.push_back({to, from, bytes});
+  current->open.push_back({to, from, bytes, there});
 }
 void ssm_close() {
   current->groups.push_back(std::move(current->open));
@@ -221,8 +231,9 @@ void ssm_wait(unsigned pending) {
   auto& groups = current->groups;
   while (groups.size() > pending) {
     for (const Copy& c : groups.front()) {
-      std::memcpy(c.to, c.from, c.bytes);
-      for (unsigned k = 0; k < c.bytes; k += 4) writeShared(static_cast<char*>(c.to) + k);
+      std::memcpy(c.to, c.from, c.there);
+      std::memset(static_cast<char*>(c.to) + c.there, 0, c.bytes - c.there);
+      for (unsigned k = 0; k < c.bytes; k += ELEMENT) writeShared(static_cast<char*>(c.to) + k);
     }
     groups.erase(groups.begin());
   }
@@ -244,9 +255,10 @@ int ssm_launch(const char* name, const unsigned grid[3], const unsigned block[3]
   kernel = found->run;
   kernelArguments = arguments;
   launchNumber++;
-  if (words.empty()) words.resize(static_cast<size_t>(__stop_ssm_shared - __start_ssm_shared) / 4 + 1);
+  if (words.empty()) words.resize(static_cast<size_t>(__stop_ssm_shared - __start_ssm_shared) / ELEMENT + 1);
   if (fibres.size() < block[0]) fibres.resize(block[0]);
   for (auto& e : exchanged) e.resize(block[0]);
+  for (auto& g : gathered) g.resize(block[0]);
   ssm_place.threads = {block[0], 1, 1};
   ssm_place.blocks = {grid[0], grid[1], grid[2]};
   // Blocks run in any order.

@@ -2,7 +2,7 @@
  * What a thread reads and writes: rows of activations, what belongs to a sequence, constants packed so that neighbouring threads read
  * neighbouring elements, the past of a sequence. Nothing is read outside a buffer.
  */
-import type { Int, Kernel, LocalMemory, Value } from '../../../ir/kernel.js';
+import type { Int, Kernel, LocalMemory, Narrow, Stored, Value } from '../../../ir/kernel.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item } from '../../../ir/stages.js';
 import { element, lastMember, loadValue } from '../access.js';
@@ -54,10 +54,10 @@ export class Access {
     this.#used.set(buffer, before && before !== how ? 'read-write' : how);
     return buffer;
   }
-  memory(name: string, size: number, space: LocalMemory['space']): string {
+  memory(name: string, size: number, space: LocalMemory['space'], element?: Narrow): string {
     const known = this.#memories.filter((m) => m.name === name || m.name.startsWith(`${name}~`)).length;
     const own = known === 0 ? name : `${name}~${known + 1}`;
-    this.#memories.push({ name: own, size, space });
+    this.#memories.push({ name: own, size, space, ...(element ? { element } : {}) });
     return own;
   }
   length(): Int {
@@ -86,11 +86,11 @@ export class Access {
   #load(buffer: string, at: Int, lane: number, env: Env, indices: readonly Affine[]): Value {
     return loadLanes(this.touch(buffer, 'read'), at, lane, env, indices, this.#lanes);
   }
-  /** Where a plain read of a float32 lies; undefined of anything else. */
-  element(e: Expr, env: Env): { readonly buffer: string; readonly at: Int } | undefined {
+  /** Where a plain read lies of what is stored so; undefined of anything else. */
+  element(e: Expr, env: Env, stored: Stored): { readonly buffer: string; readonly at: Int } | undefined {
     if (e.kind !== 'read' || !isNow(e.time) || this.#own(e.def)) return undefined;
     const value = this.read(e, env);
-    return value.kind === 'load' && value.access === 'uniform' && this.#layout.element(value.buffer) === 'f32' ? value : undefined;
+    return value.kind === 'load' && value.access === 'uniform' && this.#layout.element(value.buffer) === stored ? value : undefined;
   }
   /** Another step: in this tile, before it (the kept past), or outside the sequence (0). */
   #shifted(e: ExprOf<'read'>, env: Env, load: (row: Int) => Value): Value {
@@ -124,10 +124,11 @@ export class Access {
     const isPlain = order.every((i) => e.at.filter((a) => a.terms.some((t) => t.index === i)).length === 1);
     if (!isPlain) return this.#natural(e, env);
     const sizes = order.map((i) => i.axis.size);
-    const strides = rowMajor(sizes);
+    const padded = sizes.map((s, k) => (k === sizes.length - 1 ? this.#layout.padded(s) : s));
+    const strides = rowMajor(padded);
     const dimensions: PackDimension[] = sizes.map((size, k) => ({ size, stride: strides[k] as number }));
     const at = e.at.map((a): PackedConstant['at'][number] => ({ constant: a.constant, coefficients: order.map((i) => a.terms.find((t) => t.index === i)?.coefficient ?? 0) }));
-    const packed = this.#layout.constant(e.def, dimensions, at, Math.max(1, sizes.reduce((n, s) => n * s, 1)));
+    const packed = this.#layout.constant(e.def, dimensions, at, Math.max(1, padded.reduce((n, s) => n * s, 1)));
     let where: Int = int(0);
     let lane = 0;
     order.forEach((i, k) => {

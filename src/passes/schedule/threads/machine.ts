@@ -1,4 +1,6 @@
 /** What a machine with threads can do, as far as kernels are shaped by it. */
+import type { Narrow } from '../../../ir/kernel.js';
+
 export interface Threads {
   /** Threads of a group at most. */
   readonly perGroup: number;
@@ -14,6 +16,8 @@ export interface Threads {
   readonly wide: boolean;
   /** A group's memory can be filled while its threads compute. */
   readonly copies: boolean;
+  /** Matrices of 16 × 16 of these types can be multiplied by the threads of a warp together, with sums in float32. */
+  readonly tensor?: readonly Narrow[];
   /** Copies of a loop's body that are worth their compile time. */
   readonly unroll: number;
 }

@@ -28,6 +28,7 @@ import { bindPair, countPairs, PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
 import { GROUP_POINTS, memberOf, numberOf, placesOf, shareOf, splitOf, type Exchange, type Split } from './split.js';
 import { stageShared, throughMemory } from './stage-shared.js';
+import { tensorContraction, tensorTilingOf } from './tensor.js';
 import { tileContraction, tilingOf } from './tiles.js';
 
 /** Threads of a group where nothing asks for another number. */
@@ -185,7 +186,13 @@ class ThreadKernel {
     if (part.kind !== 'whole') return this.#chunks(name);
     if (stage.order !== 'flat') return this.#sequences(name);
     const inTime = stage.items.some((i) => this.#layout.program.definitions[i.def]?.time) && stage.phase === 'step';
-    const tiling = inTime && !this.#needsSequence() && this.#lanes === 1 ? tilingOf(stage, this.#lane, this.#order, this.#items, this.#layout, this.#machine, this.#paired ? 2 : 1) : undefined;
+    const isProduct = inTime && !this.#needsSequence() && this.#lanes === 1;
+    const tensor = isProduct && !this.#paired ? tensorTilingOf(stage, this.#lane, this.#order, this.#items, this.#layout, this.#machine) : undefined;
+    if (tensor) {
+      const grid = tensorContraction(tensor, { stage, writer: this.#w, envs: this.#envs, access: this.#access, expressions: this.#x, rows: this.#access.scalar('R') });
+      return this.#access.finish(name, this.#w.body, grid);
+    }
+    const tiling = isProduct ? tilingOf(stage, this.#lane, this.#order, this.#items, this.#layout, this.#machine, this.#paired ? 2 : 1) : undefined;
     if (tiling) {
       const grid = tileContraction(tiling, { stage, writer: this.#w, envs: this.#envs, access: this.#access, stores: this.#paired ? this.#stores : undefined, expressions: this.#x, rows: this.#access.scalar('R') });
       return this.#access.finish(name, this.#w.body, grid);

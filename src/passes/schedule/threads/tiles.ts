@@ -7,13 +7,11 @@
  * thread that has a row reads what it needs itself. The sums have the same order, so that how a sequence is cut changes no bit.
  */
 import type { Cond, Int, Kernel, Value } from '../../../ir/kernel.js';
-import { children, freeIndices, visitExpr } from '../../../ir/builder.js';
-import type { DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
+import type { DefinitionId, Expr, Index } from '../../../ir/program.js';
 import type { Item, Stage } from '../../../ir/stages.js';
 import { num, type Expressions, type Task } from '../expressions.js';
 import { iadd, icompare, imin, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
-import { UNROLL } from '../limits.js';
 import type { Env, Envs } from '../places.js';
 import type { Writer } from '../writer.js';
 import { GROUP, THREAD, type Access } from './access.js';
@@ -21,6 +19,7 @@ import { halfOf, halvesOf, rowStride, slabsAhead, type Operand } from './ahead.j
 import type { Threads } from './machine.js';
 import { neighbour, type PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide } from './places.js';
+import { sumsOf, type Sum } from './sums.js';
 
 export interface Tiling {
   readonly lane: Index;
@@ -36,12 +35,6 @@ export interface Tiling {
   readonly wide: boolean;
   /** The next slab is copied during this one's multiply-adds (ahead.ts). */
   readonly ahead: boolean;
-}
-/** Σ over k of an expression of what depends on the row, on the column, or on neither. */
-interface Sum {
-  readonly e: ExprOf<'reduce'>;
-  readonly rowLeaves: readonly Expr[];
-  readonly columnLeaves: readonly Expr[];
 }
 interface Context {
   readonly stage: Stage;
@@ -66,19 +59,9 @@ const RESIDENT = 6;
 
 /** How to tile a stage, if it is a product of rows and load-time columns; `together`: columns that one thread has to store at once. */
 export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly Index[], items: ReadonlyMap<DefinitionId, Item>, layout: Layout, machine: Threads, together: number): Tiling | undefined {
-  if (stage.anchor !== 'contraction' || !lane || stage.items.some((i) => i.inner.length > 0)) return undefined;
-  const sums: Sum[] = [];
-  let plain = true;
-  for (const item of stage.items) visitExpr(item.body, (e) => {
-    if (e.kind !== 'reduce' || e.over === 'time' || e.over.axis.size <= UNROLL) return;
-    // A sum inside another has an index that no tile binds.
-    const alone = [...freeIndices(e)].every((i) => order.includes(i));
-    const sum = alone && (e.op === 'sum' || e.op === 'mean') ? leaves(e, lane, items, layout) : undefined;
-    if (sum) sums.push(sum);
-    else plain = false;
-  });
-  const size = (sums[0]?.e.over as Index | undefined)?.axis.size ?? 0;
-  if (!plain || sums.length === 0 || sums.some((s) => (s.e.over as Index).axis.size !== size)) return undefined;
+  const found = lane && sumsOf(stage, lane, order, items, layout);
+  if (!found) return undefined;
+  const { sums, size } = found;
   // Small groups: many of them fit a core, and a barrier waits for few.
   const threads = { rows: 8, columns: 8 };
   const ahead = machine.copies && together === 1;
@@ -88,7 +71,7 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   const each = { rows: Math.max(1, Math.min(large ? 2 * ROWS : ROWS, Math.floor(REGISTERS / columns / sums.length))), columns };
   const tile = { rows: threads.rows * each.rows, columns: threads.columns * columns };
   const slab = (along: 'row' | 'column', d: number): number => {
-    if (ahead) return halvesOf(size, d) * halfOf(along, tile.rows, tile.columns, d);
+    if (ahead) return halvesOf(size, d) * halfOf(along, tile.rows, tile.columns, d, 'f32');
     return d * (along === 'row' ? tile.rows + padOf(machine.wide) : tile.columns);
   };
   const bytes = (d: number): number => 4 * sums.reduce((n, s) => n + s.rowLeaves.length * slab('row', d) + s.columnLeaves.length * slab('column', d), 0);
@@ -100,32 +83,6 @@ const up = (n: number, to: number): number => Math.ceil(n / to) * to;
 
 /** Beside a row of a slab: what is written down a column goes to different banks of the memory. */
 const padOf = (wide: boolean): number => (wide ? 4 : 1);
-
-/** The largest parts of a sum's body that depend on the row alone, and on the column alone. */
-function leaves(e: ExprOf<'reduce'>, lane: Index, items: ReadonlyMap<DefinitionId, Item>, layout: Layout): Sum | undefined {
-  const row = new Set<Expr>();
-  const column = new Set<Expr>();
-  const depends = (x: Expr): { row: boolean; column: boolean; k: boolean } => {
-    let onRow = false;
-    visitExpr(x, (r) => { if (r.kind === 'read' && layout.phase(r.def) !== 'load') onRow = true; });
-    const free = freeIndices(x);
-    return { row: onRow, column: free.has(lane), k: free.has(e.over as Index) };
-  };
-  let ok = true;
-  const visit = (x: Expr): void => {
-    if (x.kind === 'reduce' || (x.kind === 'read' && items.has(x.def))) { ok = false; return; }
-    const on = depends(x);
-    if (!on.k) { if (on.row || on.column) ok &&= x.kind === 'const' || children(x).length === 0; return; }
-    if (on.row && !on.column) row.add(x);
-    else if (on.column && !on.row) column.add(x);
-    else if (on.row) {
-      if (children(x).length === 0) ok = false;
-      children(x).forEach(visit);
-    }
-  };
-  visit(e.body);
-  return ok && row.size > 0 && column.size > 0 ? { e, rowLeaves: [...row], columnLeaves: [...column] } : undefined;
-}
 
 export function tileContraction(t: Tiling, c: Context): NonNullable<Kernel['grid']> {
   return new Tile(t, c).write();
@@ -253,15 +210,15 @@ class Tile {
     const { sums, each, size, depth, lane } = this.#t;
     const [rows, columns] = [this.#tileRows, this.#tileColumns];
     const operands = new Map(sums.flatMap((s) => [...s.rowLeaves.map((leaf) => [leaf, 'row'] as const), ...s.columnLeaves.map((leaf) => [leaf, 'column'] as const)].map(([leaf, along]): [Expr, Operand] => [leaf, {
-      leaf, along, over: s.e.over as Index, memory: access.memory(along === 'row' ? '$rows' : '$columns', halvesOf(size, depth) * halfOf(along, rows, columns, depth), 'group'),
+      leaf, along, over: s.e.over as Index, memory: access.memory(along === 'row' ? '$rows' : '$columns', halvesOf(size, depth) * halfOf(along, rows, columns, depth, 'f32'), 'group'),
     }])));
     const compute = (half: Int, count: Int): void => {
       const at = (leaf: Expr, offset: Int): Value => {
         const { memory, along } = operands.get(leaf) as Operand;
-        return this.#load(memory, iadd(imul(half, halfOf(along, rows, columns, depth)), offset));
+        return this.#load(memory, iadd(imul(half, halfOf(along, rows, columns, depth, 'f32')), offset));
       };
       const member = (kk: Int): void => this.#add(accumulators, each.rows, {
-        row: (leaf, i) => at(leaf, iadd(imul(iadd(this.#ly, int(i * this.#between)), rowStride(depth)), kk)),
+        row: (leaf, i) => at(leaf, iadd(imul(iadd(this.#ly, int(i * this.#between)), rowStride(depth, 'f32')), kk)),
         column: (leaf, j) => at(leaf, iadd(imul(kk, columns), this.#columnIn(j))),
       });
       const four = size % 4 === 0;
@@ -270,7 +227,7 @@ class Tile {
         else member(kk);
       });
     };
-    const slabs = { operands: [...operands.values()], rows, columns, size, depth, lane, threads: this.#count, row0: this.#row0, column0: this.#column0, allRows: this.#c.rows, env: (row: Int) => this.#at(base, row) };
+    const slabs = { operands: [...operands.values()], rows, columns, size, depth, lane, stored: 'f32' as const, threads: this.#count, row0: this.#row0, column0: this.#column0, allRows: this.#c.rows, env: (row: Int) => this.#at(base, row) };
     return () => slabsAhead(slabs, { writer: w, envs, access, expressions }, compute);
   }
   #load(buffer: string, at: Int): Value {
