@@ -12,6 +12,7 @@ namespace {
 using Result = int;
 using Program = struct ProgramTag*;
 #define SSMC_NVRTC_CALLS(call)                                                                                                     \
+  call(nvrtcVersion, (int* major, int* minor))                                                                                     \
   call(nvrtcCreateProgram, (Program* program, const char* source, const char* name, int headers, const char* const* texts,         \
                             const char* const* names))                                                                             \
   call(nvrtcDestroyProgram, (Program* program))                                                                                    \
@@ -45,6 +46,19 @@ struct Library {
   if (!name) throw Failure(Kind::noKernels, "NVRTC is older than 11.2: it lacks " #name);
     SSMC_NVRTC_CALLS(SSMC_FIND)
 #undef SSMC_FIND
+    openBuiltins();
+  }
+
+  // NVRTC asks the loader for a second library by its name alone, and the loader doesn't look beside it (pip's package). It takes one that is
+  // open already. Where there is none beside, the loader's own paths are left.
+  void openBuiltins() const {
+    int major = 0, minor = 0;
+    Dl_info self{};
+    if (nvrtcVersion(&major, &minor) != 0 || dladdr(reinterpret_cast<const void*>(nvrtcVersion), &self) == 0 || !self.dli_fname) return;
+    const std::string path = self.dli_fname;
+    const size_t end = path.rfind('/');
+    if (end == std::string::npos) return;
+    (void)dlopen((path.substr(0, end) + "/libnvrtc-builtins.so." + std::to_string(major) + "." + std::to_string(minor)).c_str(), RTLD_NOW | RTLD_LOCAL);
   }
 };
 
