@@ -15,6 +15,20 @@ export interface Ready {
   /** Normwise error of what `run` computes: max|y − y64| / max|y64|. Called before the first timed run. */
   error?(): number | Promise<number>;
   close?(): void | Promise<void>;
+  /** Of the device that it runs on, where its driver tells. */
+  readonly limits?: DeviceLimits;
+}
+/** What a device could do at most. */
+export interface DeviceLimits {
+  readonly name: string;
+  readonly bytesPerSecond: number;
+  readonly exponentialsPerSecond: number;
+}
+/** What any way to do a contest's work must do. */
+export interface Work {
+  /** To move, at least: inputs, outputs and weights once. */
+  readonly bytes: number;
+  readonly exponentials: number;
 }
 
 /** A peer that can't take part here: no compiler, no PyTorch. The message says so. */
@@ -38,6 +52,8 @@ export interface Contest {
   readonly goals: readonly Goal[];
   /** Floating-point operations of a run, where GFLOP/s mean something. */
   readonly flops?: number;
+  /** Where bytes and exponentials a second mean something. */
+  readonly work?: Work;
   /** Normwise errors above this disqualify. */
   readonly tolerance?: number;
   /** What is timed, and what a reader must know to judge it. */
@@ -52,6 +68,8 @@ export interface Row {
   readonly ratio?: number;
   readonly error?: number;
   readonly gflops?: number;
+  readonly bytesPerSecond?: number;
+  readonly exponentialsPerSecond?: number;
   readonly skipped?: string;
 }
 export interface GoalResult {
@@ -65,6 +83,8 @@ export interface ContestResult {
   readonly name: string;
   readonly title: string;
   readonly rounds: number;
+  /** Where a contestant's device tells. */
+  readonly device?: DeviceLimits;
   readonly rows: readonly Row[];
   readonly goals: readonly GoalResult[];
   readonly notes: readonly string[];

@@ -56,6 +56,12 @@ export function pythonWithTorch(): string {
   return python;
 }
 
+/** The same Python, where this program of it ends well. */
+export function pythonWith(command: string, program: string, otherwise: string): string {
+  if (spawnSync(command, ['-c', program], { env: environment() }).status !== 0) throw new Unavailable(otherwise);
+  return command;
+}
+
 /** A module of one function on relaxed SIMD: f32x4.relaxed_madd. */
 const relaxedProbe = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11,

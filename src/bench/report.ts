@@ -1,5 +1,5 @@
 /** Results as text: a table of times and ratios for each contest, its goals below, and the figures of sheets. */
-import { metBy, type ContestResult, type Figure, type FigureSheet, type GoalResult, type Result, type Row } from './contest.js';
+import { metBy, type ContestResult, type DeviceLimits, type Figure, type FigureSheet, type GoalResult, type Result, type Row } from './contest.js';
 
 export interface Paint {
   readonly good: (text: string) => string;
@@ -15,14 +15,19 @@ function contestText(r: ContestResult, paint: Paint): string {
   const wide = Math.max(...r.rows.map((row) => row.name.length));
   return [
     `${r.name}: ${r.title}`, paint.dim(`  minimum of ${r.rounds} interleaved round${r.rounds === 1 ? '' : 's'}, one thread; error: max|y - y64| / max|y64|`),
-    ...r.rows.map((row) => `  ${row.name.padEnd(wide)}  ${rowText(row, paint)}`),
+    ...(r.device ? [paint.dim(`  ${r.device.name}: at most ${giga(r.device.bytesPerSecond)} GB/s, ${giga(r.device.exponentialsPerSecond)} G exponentials/s`)] : []),
+    ...r.rows.map((row) => `  ${row.name.padEnd(wide)}  ${rowText(row, paint, r.device)}`),
     ...r.goals.map((g) => goalText(g, paint)), ...r.notes.map((n) => paint.dim(`  ${n}`)), '',
   ].join('\n');
 }
-function rowText(row: Row, paint: Paint): string {
+const giga = (perSecond: number): string => number(perSecond / 1e9);
+const share = (got: number, most: number | undefined): string => (most === undefined || most === 0 ? '' : ` (${number((100 * got) / most)} %)`);
+function rowText(row: Row, paint: Paint, device?: DeviceLimits): string {
   if (row.ms === undefined) return paint.dim(`skipped: ${row.skipped ?? ''}`);
   const cells = [`${row.ms.toFixed(row.ms < 10 ? 3 : 2).padStart(9)} ms`, `${(row.ratio ?? NaN).toFixed(2).padStart(7)}x`];
   if (row.gflops !== undefined) cells.push(`${row.gflops.toFixed(1).padStart(6)} GFLOP/s`);
+  if (row.bytesPerSecond !== undefined) cells.push(`${giga(row.bytesPerSecond)} GB/s${share(row.bytesPerSecond, device?.bytesPerSecond)}`);
+  if (row.exponentialsPerSecond !== undefined) cells.push(`${giga(row.exponentialsPerSecond)} G exp/s${share(row.exponentialsPerSecond, device?.exponentialsPerSecond)}`);
   if (row.error !== undefined) cells.push(`error ${row.error.toExponential(1)}`);
   return cells.join('  ');
 }

@@ -110,6 +110,7 @@ function summarise(contest: Contest, entrants: readonly Entrant[], skipped: Read
       ...(ours === undefined ? {} : { ratio: entrant.best / ours }),
       ...(entrant.error === undefined ? {} : { error: entrant.error }),
       ...(contest.flops === undefined ? {} : { gflops: contest.flops / entrant.best / 1e6 }),
+      ...(contest.work === undefined ? {} : { bytesPerSecond: (contest.work.bytes / entrant.best) * 1000, exponentialsPerSecond: (contest.work.exponentials / entrant.best) * 1000 }),
     };
   });
   const goals = contest.goals.map((goal): GoalResult => {
@@ -120,5 +121,6 @@ function summarise(contest: Contest, entrants: readonly Entrant[], skipped: Read
     const got = peer / own;
     return { text, want: goal.atLeast, got, met: got >= goal.atLeast };
   });
-  return { kind: 'contest', name: contest.name, title: contest.title, rounds, rows, goals, notes: contest.notes ?? [] };
+  const device = entrants.find((e) => e.ready.limits)?.ready.limits;
+  return { kind: 'contest', name: contest.name, title: contest.title, rounds, ...(device ? { device } : {}), rows, goals, notes: contest.notes ?? [] };
 }

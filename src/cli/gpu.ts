@@ -1,9 +1,9 @@
 /** The GPUs of commands. WebGPU in Node is a package of its own, which users install: https://www.npmjs.com/package/webgpu. */
 import { options as cudaOptions } from '../../targets/cuda/index.js';
-import { cuda } from '../runtime/cuda/index.js';
+import { cuda, type CudaPlan } from '../runtime/cuda/index.js';
 import { webgpu } from '../runtime/webgpu/index.js';
 import type { DeviceSource } from '../runtime/model.js';
-import type { CompiledModule } from '../compile.js';
+import type { CompiledModule, CudaModule } from '../compile.js';
 import { loadModel, type LoadOptions, type Model } from '../runtime/index.js';
 import { compileCubin, hasNvcc } from './nvcc.js';
 
@@ -22,15 +22,18 @@ export async function nodeGpu(): Promise<object | undefined> {
   }
   return instance;
 }
+/** Kernels that are compiled for the device when they are loaded: by nvcc, or without it by NVRTC. */
+export function cudaPlan(made: CudaModule): CudaPlan {
+  return {
+    ...made, source: { text: made.source }, options: cudaOptions, images: [],
+    compile: async (arch) => (hasNvcc() ? compileCubin(made.source, arch, cudaOptions) : undefined),
+  };
+}
 /** The devices of a module that was just compiled. */
 export function deviceSources(module: CompiledModule): readonly DeviceSource[] {
   const { cuda: onCuda, webgpu: made } = module;
   return [
-    ...(onCuda ? [cuda({
-      ...onCuda, source: { text: onCuda.source }, options: cudaOptions, images: [],
-      // Without nvcc it is NVRTC's turn.
-      compile: async (arch) => (hasNvcc() ? compileCubin(onCuda.source, arch, cudaOptions) : undefined),
-    })] : []),
+    ...(onCuda ? [cuda(cudaPlan(onCuda))] : []),
     ...(made ? [webgpu({ plan: made, wgsl: { text: made.wgsl }, variants: made.variants.map(({ features, wgsl }) => ({ features, wgsl: { text: wgsl } })) })] : []),
   ];
 }

@@ -1,7 +1,8 @@
 /** Every contestant's answer at small sizes, against float64; never its time. Peers whose tools are missing here are skipped. */
-import { describe, expect, it, type TestContext } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, it, vi, type TestContext } from 'vitest';
 import { compileSpec } from '../../src/bench/ours.js';
-import { PeerProcess, peerSource, pythonWithTorch } from '../../src/bench/peer-process.js';
+import { PeerProcess, peerSource, pythonWith, pythonWithTorch } from '../../src/bench/peer-process.js';
 import { Unavailable, type Contestant } from '../../src/bench/contest.js';
 import { productContest } from '../../src/bench/matmul/contests.js';
 import { modelContest, ourProcess } from '../../src/bench/models/contests.js';
@@ -9,6 +10,7 @@ import { mexProblem, moseiProblem, peerInput, randomInputs } from '../../src/ben
 import { attentionAnswer, coupledAnswers } from '../../src/bench/models/reference.js';
 import { scanContest } from '../../src/bench/scan/contests.js';
 import { ourInvariantScan, ourScan, selectiveSpec } from '../../src/bench/scan/ours.js';
+import { mambaScan } from '../../src/bench/scan/processes.js';
 import { normwiseError, scanInputs, scanProblem } from '../../src/bench/scan/problem.js';
 import { interpret } from '../../src/interpreter/interpret.js';
 
@@ -40,6 +42,19 @@ for (const modalities of [3, 1]) {
     for (const contestant of [...scanContest(problem, []).contestants, ourInvariantScan(problem)]) agrees(contestant, 2e-6);
   });
 }
+describe('mamba_ssm\'s kernel, by a loop that takes the same', () => {
+  it('is called once for each modality, uncoupled', async (context) => {
+    const problem = scanProblem({ steps: 19, channels: 6, states: 4, modalities: 3 });
+    vi.stubEnv('PYTHONPATH', join(import.meta.dirname, 'stub'));
+    const error = await errorOf(mambaScan(problem, 'cpu'), context);
+    vi.unstubAllEnvs();
+    expect(error).toBeLessThan(1e-6);
+  });
+  it('a Python that lacks something is not taken', () => {
+    expect(pythonWith('sh', 'exit 0', 'it lacks it')).toBe('sh');
+    expect(() => pythonWith('sh', 'exit 1', 'it lacks it')).toThrow(new Unavailable('it lacks it'));
+  });
+});
 describe('the scan as a problem', () => {
   const shape = { steps: 9, channels: 8, states: 3, modalities: 2 };
   const problem = scanProblem(shape);

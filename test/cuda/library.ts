@@ -48,6 +48,14 @@ export async function buildLibrary(units: readonly Unit[], folder = mkdtempSync(
 /** The program that follows scripts, beside its library. */
 export const runner = (library: string): string => `${library}.run`;
 
+/** A library as the test driver takes it for the image of a source. `prefix`: before its kernels' names. */
+export function imageText(arch: string, library: string, source: string, prefix = ''): string {
+  const kernels = [...source.matchAll(/__launch_bounds__\([^)]*\) (\w+)\(([^)]*)\)/g)].map(([, name, parameters = '']) => {
+    const letters = parameters.split(',').filter((p) => p.trim() !== '').map((p) => (p.includes('*') ? 'p' : 'i')).join('');
+    return `${name} ${letters === '' ? '-' : letters} ${prefix}${name}`;
+  });
+  return `SSMC-FAKE ${arch}\n${library}\n${kernels.join('\n')}\n`;
+}
 /** Products and sums are contracted where the source says so, as on the GPU. */
 const flags = ['-std=c++17', '-O1', '-fPIC', '-ffp-contract=off', '-fno-math-errno', '-fno-strict-aliasing', '-w', ...(hasFma() ? ['-mfma'] : [])];
 function hasFma(): boolean {

@@ -7,9 +7,9 @@ import { cuda } from '../../src/runtime/cuda/index.js';
 import { loadModel, type Model } from '../../src/runtime/index.js';
 import { compileText, errors, problem, TOLERANCE, type Problem } from '../random/agree.js';
 import { randomSpec } from '../random/generate.js';
-import { ended, imageText, missing, tools, type Tools } from './driver/tools.js';
+import { ended, missing, tools, type Tools } from './driver/tools.js';
 import { emulate } from './emulate.js';
-import { buildLibrary } from './library.js';
+import { buildLibrary, imageText } from './library.js';
 
 const seed = Number(process.env['SEED'] ?? 0);
 const count = Math.min(30, Number(process.env['COUNT'] ?? 30));

@@ -5,15 +5,16 @@ import { ortScan } from './ort.js';
 import { invariantName, ourInvariantScan, ourName, ourScan, ourWholeRun, relaxedName, wholeRunName } from './ours.js';
 import { plainLoop, plainName } from './plain.js';
 import { scanProblem, type ScanProblem, type ScanShape } from './problem.js';
-import { onCuda } from './cuda.js';
+import { launchedScan, launchesName, onCuda, scanWork } from './cuda.js';
 import { ourGpuScan, separateScans, type OnGpu } from './gpu.js';
 import { onWebgpu, perStateName, perStateScan } from './webgpu.js';
-import { nativeNames, nativeScan, relaxedScan, torchNames, torchScan } from './processes.js';
+import { cudaNames, mambaScan, nativeNames, nativeScan, relaxedScan, torchNames, torchOnCuda, torchScan } from './processes.js';
 
 export const shapes = {
   r1: { steps: 2048, channels: 256, states: 16, modalities: 3 },
   r2: { steps: 500, channels: 256, states: 64, modalities: 3 },
   m1: { steps: 2048, channels: 256, states: 16, modalities: 1 },
+  short: { steps: 64, channels: 64, states: 16, modalities: 3 },
 } as const satisfies Readonly<Record<string, ScanShape>>;
 
 const timed = [
@@ -66,9 +67,16 @@ function webgpuContest(shape: ScanShape): Omit<Contest, 'name' | 'title'> {
     notes: ['ours: run() with its copies; the kernel of the peer alone, over buffers that are filled already; in Node, on whatever adapter Dawn finds (the README says which ran)'],
   };
 }
-function cudaContest(shape: ScanShape): Omit<Contest, 'name' | 'title'> {
-  const problem = scanProblem(shape);
-  return { ours: onCuda.ours, contestants: [ourGpuScan(problem, onCuda), separateScans(problem, onCuda)], goals: [apart(onCuda)], notes: ['run() with its copies'] };
+export function cudaContest(problem: ScanProblem): Omit<Contest, 'name' | 'title'> {
+  return {
+    ours: launchesName,
+    contestants: [launchedScan(problem), ourGpuScan(problem, onCuda), separateScans(problem, onCuda), torchOnCuda(problem), mambaScan(problem, 'cuda')],
+    goals: [apart(onCuda), { peer: cudaNames.loop, ours: launchesName, atLeast: 1 }, { peer: cudaNames.mamba, ours: launchesName, atLeast: 1 }], work: scanWork(problem.shape),
+    notes: [
+      'launches, PyTorch and mamba_ssm: between events on the device, everything in its memory; run(): its copies as well, by the host\'s clock',
+      'bytes: inputs, outputs and weights once; exponentials: one for each modality, step, channel and state, against 16 a clock and multiprocessor, which the units for approximate ones begin (ours are polynomials)',
+    ],
+  };
 }
 /** From this step on, u is 0. */
 const quiet = 200;
@@ -85,7 +93,7 @@ export const scanBenches: readonly Bench[] = [
   race('scan/r2', `coupled scan, ${text(shapes.r2)}`, () => scanContest(scanProblem(shapes.r2), goalsOf({ scalar: 4.5, loop: 2.2, reference: 7, web: 6, node: 2.4 }))),
   race('scan/m1', `one chain, ${text(shapes.m1)}`, () => scanContest(scanProblem(shapes.m1), [])),
   { ...race('scan/webgpu-r1', `coupled scan on WebGPU, ${text(shapes.r1)}`, () => webgpuContest(shapes.r1)), device: 'webgpu' },
-  { ...race('scan/cuda-r1', `coupled scan on CUDA, ${text(shapes.r1)}`, () => cudaContest(shapes.r1)), device: 'cuda' },
+  ...(['short', 'r1', 'r2'] as const).map((s): Bench => ({ ...race(`scan/cuda-${s}`, `coupled scan on CUDA, ${text(shapes[s])}`, () => cudaContest(scanProblem(shapes[s]))), device: 'cuda' })),
   ...(['r1', 'r2'] as const).map((s) => race(`scan/invariant-${s}`, `time-invariant against selective, ${text(shapes[s])}`, () => invariantContest(shapes[s]))),
   ...(['r1', 'r2'] as const).map((s) => race(`scan/subnormal-${s}`, `states that become subnormal, ${text(shapes[s])}`, () => subnormalContest(shapes[s]))),
 ];

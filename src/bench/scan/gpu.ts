@@ -1,8 +1,9 @@
 /** The coupled scan on a GPU, beside our own compiler's scans of each modality alone: the same for every kind of GPU. */
 import type { CompiledModule } from '../../compile.js';
 import { deviceSources } from '../../cli/gpu.js';
-import { loadModel, SsmcError, type LoadOptions, type Model, type TensorInput, type TensorTree } from '../../runtime/index.js';
-import { Unavailable, type Contestant } from '../contest.js';
+import { loadModel, type LoadOptions, type Model, type TensorInput, type TensorTree } from '../../runtime/index.js';
+import type { Contestant } from '../contest.js';
+import { unavailable } from '../cuda.js';
 import { selectiveTensors, selectiveWeights } from './ours.js';
 import { normwiseError, type ScanProblem } from './problem.js';
 
@@ -16,9 +17,7 @@ export async function loadScan(problem: ScanProblem, module: CompiledModule, dev
   try {
     return await loadModel(module.manifest, { wasm: module.wasm, devices: deviceSources(module) }, { weights: selectiveWeights(problem), device, ...options });
   } catch (error) {
-    // No addon, no driver, no GPU, too old a driver, no kernels for it.
-    if (error instanceof SsmcError && /^SSM551[0-4]$/.test(error.code)) throw new Unavailable(error.message);
-    throw error;
+    throw unavailable(error);
   }
 }
 function treeOf(problem: ScanProblem): TensorTree<TensorInput> {

@@ -1,6 +1,6 @@
 /** The scan's contestants in processes of their own: C++, PyTorch, and ours with relaxed SIMD. */
 import type { Contestant, Ready } from '../contest.js';
-import { buildNative, ownChild, packed, peerSource, PeerProcess, pythonWithTorch } from '../peer-process.js';
+import { buildNative, ownChild, packed, peerSource, PeerProcess, pythonWith, pythonWithTorch } from '../peer-process.js';
 import { relaxedName } from './ours.js';
 import { normwiseError, type ScanInputs, type ScanProblem } from './problem.js';
 
@@ -53,6 +53,27 @@ export function torchScan(problem: ScanProblem, kind: TorchKind): Contestant {
     prepare: async () => {
       const peer = new PeerProcess(pythonWithTorch(), [peerSource('scan.py'), kind], scanInput(problem));
       return ready(peer, kind === 'reference' ? problem.uncoupled64 : problem.y64);
+    },
+  };
+}
+/** On the GPU: its own events are the clock. */
+export const cudaNames = { loop: `${torchNames.loop}, on CUDA`, mamba: 'mamba_ssm, selective_scan_cuda per modality (uncoupled)' } as const;
+export function torchOnCuda(problem: ScanProblem): Contestant {
+  return {
+    name: cudaNames.loop,
+    prepare: async () => {
+      const python = pythonWith(pythonWithTorch(), 'import torch, sys; sys.exit(not torch.cuda.is_available())', 'PyTorch here finds no CUDA device');
+      return ready(new PeerProcess(python, [peerSource('scan.py'), 'loop@cuda'], scanInput(problem)), problem.y64);
+    },
+  };
+}
+/** As people run it on several modalities: a call for each. */
+export function mambaScan(problem: ScanProblem, device: 'cuda' | 'cpu'): Contestant {
+  return {
+    name: cudaNames.mamba,
+    prepare: async () => {
+      const python = pythonWith(pythonWithTorch(), 'import mamba_ssm.ops.selective_scan_interface', 'the python3 that imports torch here does not import mamba_ssm');
+      return ready(new PeerProcess(python, [peerSource('scan.py'), `mamba@${device}`], scanInput(problem)), problem.uncoupled64);
     },
   };
 }

@@ -27,6 +27,8 @@ export class CudaMachine implements Machine<number> {
   readonly name = 'cuda';
   readonly adapter: string;
   readonly mostBytes: number;
+  /** What the driver says of it. */
+  readonly device: Omit<Opened, 'session'>;
   readonly #session: NativeSession;
   readonly #kernels: Kernels;
   readonly #functions: ReadonlyMap<string, number>;
@@ -35,7 +37,9 @@ export class CudaMachine implements Machine<number> {
   #milliseconds = 0;
   isLost = false;
 
-  private constructor({ session, name, capability, bytes, driverVersion }: Opened, kernels: Kernels, functions: ReadonlyMap<string, number>) {
+  private constructor(opened: Opened, kernels: Kernels, functions: ReadonlyMap<string, number>) {
+    const { session, name, capability, bytes, driverVersion } = opened;
+    this.device = opened;
     this.adapter = `${name}, compute capability ${capability / 10}, driver for CUDA ${Math.floor(driverVersion / 1000)}.${Math.floor((driverVersion % 1000) / 10)}`;
     this.mostBytes = Math.min(bytes, 4 * MOST_ELEMENTS);
     this.#session = session;

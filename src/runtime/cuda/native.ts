@@ -18,6 +18,11 @@ export interface Opened {
   readonly capability: number;
   readonly bytes: number;
   readonly multiprocessors: number;
+  /** kHz, of the multiprocessors and of the memory. */
+  readonly clock: number;
+  readonly memoryClock: number;
+  /** Bits. */
+  readonly memoryBus: number;
   /** 13000 for CUDA 13.0. */
   readonly driverVersion: number;
 }

@@ -252,7 +252,7 @@ class Addon : public Napi::Addon<Addon> {
   }
 
  private:
-  // open(driver, device): { session, name, capability, bytes, multiprocessors, driverVersion }
+  // open(driver, device): the session, and what DeviceInfo has of the device
   Napi::Value open(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const std::string driver = textOf(info[0], "driver");
@@ -268,6 +268,9 @@ class Addon : public Napi::Addon<Addon> {
           result.Set("capability", device.major * 10 + device.minor);
           result.Set("bytes", static_cast<double>(device.bytes));
           result.Set("multiprocessors", device.multiprocessors);
+          result.Set("clock", device.clock);
+          result.Set("memoryClock", device.memoryClock);
+          result.Set("memoryBus", device.memoryBus);
           result.Set("driverVersion", core->session->driverVersion());
           return result;
         },

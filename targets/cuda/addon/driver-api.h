@@ -20,7 +20,7 @@ using GraphExecHandle = struct GraphExecTag*;
 constexpr Status kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kStubLibrary = 34, kInsufficientDriver = 35, kNoDevice = 100,
                  kInvalidDevice = 101, kNoBinaryForGpu = 209, kInvalidPtx = 218, kUnsupportedPtxVersion = 222, kSystemDriverMismatch = 803,
                  kCompatNotSupported = 804;
-constexpr int kMultiprocessorCount = 16, kCapabilityMajor = 75, kCapabilityMinor = 76;
+constexpr int kClockRate = 13, kMultiprocessorCount = 16, kMemoryClockRate = 36, kMemoryBusWidth = 37, kCapabilityMajor = 75, kCapabilityMinor = 76;
 constexpr int kJitErrorLog = 5, kJitErrorLogBytes = 6;
 constexpr unsigned kStreamNonBlocking = 1, kEventBlockingSync = 1, kHostPortable = 1;
 constexpr int kCaptureThreadLocal = 1;

@@ -114,9 +114,11 @@ Context::Context(const Driver& driver, DeviceId device) : driver_(driver), devic
   driver.check(driver.cuDeviceTotalMem_v2(&bytes, device), "cuDeviceTotalMem");
   info_.name = name;
   info_.bytes = bytes;
-  driver.check(driver.cuDeviceGetAttribute(&info_.major, kCapabilityMajor, device), "cuDeviceGetAttribute");
-  driver.check(driver.cuDeviceGetAttribute(&info_.minor, kCapabilityMinor, device), "cuDeviceGetAttribute");
-  driver.check(driver.cuDeviceGetAttribute(&info_.multiprocessors, kMultiprocessorCount, device), "cuDeviceGetAttribute");
+  const std::pair<int*, int> attributes[] = {
+      {&info_.major, kCapabilityMajor}, {&info_.minor, kCapabilityMinor}, {&info_.multiprocessors, kMultiprocessorCount},
+      {&info_.clock, kClockRate}, {&info_.memoryClock, kMemoryClockRate}, {&info_.memoryBus, kMemoryBusWidth},
+  };
+  for (const auto& [value, attribute] : attributes) driver.check(driver.cuDeviceGetAttribute(value, attribute, device), "cuDeviceGetAttribute");
   driver.check(driver.cuDevicePrimaryCtxRetain(&handle_, device), "cuDevicePrimaryCtxRetain");
 }
 Context::~Context() {

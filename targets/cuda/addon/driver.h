@@ -35,6 +35,8 @@ class Driver {
 struct DeviceInfo {
   std::string name;
   int major = 0, minor = 0, multiprocessors = 0;
+  // Clocks in kHz, the bus of its memory in bits.
+  int clock = 0, memoryClock = 0, memoryBus = 0;
   uint64_t bytes = 0;
 };
 

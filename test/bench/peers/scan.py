@@ -1,4 +1,4 @@
-"""The mean-coupled selective scan in PyTorch: `scan.py KIND INPUT RESULT`."""
+"""The mean-coupled selective scan in PyTorch: `scan.py KIND[@DEVICE] INPUT RESULT`; `mamba` is mamba_ssm's own kernel."""
 import sys
 
 import torch
@@ -6,13 +6,15 @@ import torch
 from peer import Reader, serve
 
 kind, source, target = sys.argv[1:]
+kind, _, device = kind.partition("@")
+device = device or "cpu"
 reader = Reader(source)
 L, D, N, M = reader.ints(4)
-dt = reader.floats(L, M, D)
-u = reader.floats(L, M, D)
-B = reader.floats(L, M, N)
-C = reader.floats(L, M, N)
-A = reader.floats(M, D, N)
+dt = reader.floats(L, M, D).to(device)
+u = reader.floats(L, M, D).to(device)
+B = reader.floats(L, M, N).to(device)
+C = reader.floats(L, M, N).to(device)
+A = reader.floats(M, D, N).to(device)
 
 
 def materialised(dt, u, B, C, A):
@@ -55,9 +57,9 @@ def coupled_reference():
 
 def loop():
     """Modalities stacked, exponentials per step, every result into memory that is there already."""
-    mean = torch.zeros(D, N)
-    decay, drive, h = torch.empty(M, D, N), torch.empty(M, D, N), torch.empty(M, D, N)
-    y = torch.empty(L, M, D, 1)
+    mean = torch.zeros(D, N, device=device)
+    decay, drive, h = (torch.empty(M, D, N, device=device) for _ in range(3))
+    y = torch.empty(L, M, D, 1, device=device)
     du = dt * u
     steps = zip(dt.unsqueeze(3).unbind(0), du.unsqueeze(3).unbind(0), B.unsqueeze(2).unbind(0), C.unsqueeze(3).unbind(0), y.unbind(0))
     for dt_t, du_t, B_t, C_t, y_t in steps:
@@ -72,13 +74,20 @@ def loop():
     return y.squeeze(3)
 
 
+def mamba():
+    """A call of mamba_ssm's kernel for each modality, which are not coupled."""
+    return [selective_scan_fn(us[m], dts[m], A[m], Bs[m], Cs[m]) for m in range(M)]
+
+
 def steps_first(result):
     return result if torch.is_tensor(result) else torch.stack([y[0].t() for y in result], dim=1)
 
 
 if kind != "loop":
     dts, us, Bs, Cs = (channels_first(x) for x in (dt, u, B, C))
-runs = {"reference": reference, "coupled-reference": coupled_reference, "loop": loop}
+if kind == "mamba":
+    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+runs = {"reference": reference, "coupled-reference": coupled_reference, "loop": loop, "mamba": mamba}
 last = None
 
 
@@ -92,4 +101,4 @@ class Lazy:
         return steps_first(self.result).contiguous()
 
 
-serve(lambda: Lazy(runs[kind]()), target)
+serve(lambda: Lazy(runs[kind]()), target, device=device)

@@ -164,8 +164,12 @@ EXPORT int cuDeviceGetName(char* name, int size, int device) {
 }
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) {
   BEGIN("cuDeviceGetAttribute");
-  *value = attribute == 75 ? state().capability / 10 : attribute == 76 ? state().capability % 10 : attribute == 16 ? 2 : -1;
-  return *value < 0 ? 1 : 0;
+  // Two multiprocessors at 1 GHz, and 64 bits of memory at 1 GHz.
+  const std::map<int, int> known = {{13, 1000000}, {16, 2}, {36, 1000000}, {37, 64}, {75, state().capability / 10}, {76, state().capability % 10}};
+  const auto found = known.find(attribute);
+  if (found == known.end()) return 1;
+  *value = found->second;
+  return 0;
 }
 EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
   BEGIN("cuDeviceTotalMem_v2");

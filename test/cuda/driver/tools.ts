@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import type { Native } from '../../../src/runtime/cuda/native.js';
-import { buildLibrary, missing as withoutLibrary } from '../library.js';
+import { buildLibrary, imageText, missing as withoutLibrary } from '../library.js';
 
 export const missing: string | undefined = withoutLibrary ?? (process.platform === 'linux' ? undefined : 'Linux');
 const require = createRequire(import.meta.url);
@@ -84,14 +84,6 @@ export interface BuiltKernels {
 export async function buildKernels(source: string): Promise<BuiltKernels> {
   const library = await buildLibrary([{ prefix: '', source }], mkdtempSync(join(process.env['TMPDIR'] ?? '/tmp', 'ssmc-kernels-')));
   return { image: (arch) => new TextEncoder().encode(imageText(arch, library, source)), dispose: () => rmSync(dirname(library), { recursive: true, force: true }) };
-}
-/** `prefix`: before its kernels' names in the library. */
-export function imageText(arch: string, library: string, source: string, prefix = ''): string {
-  const kernels = [...source.matchAll(/__launch_bounds__\([^)]*\) (\w+)\(([^)]*)\)/g)].map(([, name, parameters = '']) => {
-    const letters = parameters.split(',').filter((p) => p.trim() !== '').map((p) => (p.includes('*') ? 'p' : 'i')).join('');
-    return `${name} ${letters === '' ? '-' : letters} ${prefix}${name}`;
-  });
-  return `SSMC-FAKE ${arch}\n${library}\n${kernels.join('\n')}\n`;
 }
 /** A file with it, for the test NVRTC. */
 export function imageFile(image: Uint8Array): string {
