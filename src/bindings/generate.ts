@@ -43,7 +43,7 @@ export function className(name: string): string {
 }
 /** Words of JavaScript and TypeScript that name no class, and what the module uses itself. */
 const reserved = new Set(`
-  Model Stream Tensor TensorInput LoadOptions RunOptions Manifest loadModel unpack manifest dispose Object Symbol Promise URL Uint8Array Omit Float32Array undefined null
+  Disposing Model Stream Tensor TensorInput LoadOptions RunOptions Manifest loadModel unpack manifest dispose Object Symbol Promise URL Uint8Array Omit Float32Array undefined null
   arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements
   import in instanceof interface let new package private protected public return static super switch this throw true try typeof var void while with yield
   any bigint boolean never number object string symbol unknown`.trim().split(/\s+/));
@@ -53,7 +53,7 @@ const HERE = '(import.meta as unknown as { readonly url: string }).url';
 
 function write(file: SourceFile, manifest: Manifest, name: string, options: GenerateOptions): void {
   file.addImportDeclaration({ moduleSpecifier: 'ssmc/runtime', namedImports: ['loadModel', 'unpack'] });
-  file.addImportDeclaration({ moduleSpecifier: 'ssmc/runtime', isTypeOnly: true, namedImports: ['LoadOptions', 'Manifest', 'Model', 'RunOptions', 'Stream', 'Tensor', 'TensorInput'] });
+  file.addImportDeclaration({ moduleSpecifier: 'ssmc/runtime', isTypeOnly: true, namedImports: ['Disposing', 'LoadOptions', 'Manifest', 'Model', 'RunOptions', 'Stream', 'Tensor', 'TensorInput'] });
   file.addInterface({ name: `${name}Inputs`, isExported: true, docs: doc(`What ${manifest.model} takes: float32, row-major; or the elements alone, for a batch of 1.`), properties: properties(manifest.inputs, 'TensorInput') });
   file.addInterface({ name: `${name}Outputs`, isExported: true, docs: doc(`What ${manifest.model} gives.`), properties: properties(manifest.outputs, 'Tensor') });
   file.addVariableStatement({ declarationKind: 'const' as never, declarations: [{ name: 'manifest', initializer: manifestCode(manifest) }] });
@@ -92,6 +92,8 @@ function write(file: SourceFile, manifest: Manifest, name: string, options: Gene
   });
   cls.addMethod({ name: 'dispose', returnType: 'void', docs: doc('Frees its memory.'), statements: 'this.#model.dispose();' });
   file.addTypeAlias({ name: `${name}Stream`, isExported: true, type: `Omit<Stream, "push"> & { push(inputs: ${name}Inputs): Promise<${name}Outputs> }` });
+  // Typed where the reader's library has the symbol.
+  file.addInterface({ name, isExported: true, extends: ['Disposing'], docs: doc(`With \`using\`, its end is the end of its scope.`) });
   // Engines without Symbol.dispose get the method all the same where they have the symbol later.
   file.addStatements(`const dispose = (Symbol as { readonly dispose?: symbol }).dispose;\nif (dispose) Object.defineProperty(${name}.prototype, dispose, { value: ${name}.prototype.dispose });`);
 }

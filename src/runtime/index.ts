@@ -1,5 +1,6 @@
 /** What generated modules and their users import. No dependencies; nothing is touched at import. */
 export { DeviceError, DisposedError, InputError, LoadError, SsmcError, StreamError, WeightsError, type RuntimeCode } from './errors.js';
+export type { Disposing } from './disposing.js';
 export { fetchBytes, type UrlLike } from './files.js';
 export type { Weights } from './load.js';
 export type { BufferSpec, GpuPlan, Launch, Manifest, Placement, TensorSpec, WeightSpec } from './manifest.js';

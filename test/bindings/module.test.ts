@@ -66,6 +66,15 @@ export async function use(weights: Uint8Array, inputs: MexInputs): Promise<numbe
         expect({ lib, skip, stdout, status }).toEqual({ lib, skip, stdout: '', status: 0 });
       }
     }
+    writeFileSync(join(folder, 'using.ts'), `import { Mex } from "./mex.js";
+export async function use(): Promise<string> {
+  using mex = await Mex.load();
+  return mex.device.name;
+}
+`);
+    const using = (lib: string): ReturnType<typeof spawnSync> => spawnSync(process.execPath, [tsc, '--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', '--types', '', '--lib', lib, join(folder, 'using.ts')], { cwd: folder, encoding: 'utf8' });
+    expect(using('es2022,esnext.disposable')).toMatchObject({ stdout: '', status: 0 });
+    expect(using('es2022')).toMatchObject({ status: 1, stdout: expect.stringContaining('esnext.disposable') as string });
   });
   it('is bundled for browsers without modules of Node; a runtime that nothing uses is left out', async () => {
     const [js] = [...generateModule(module.manifest, { wasm: 'mex.wasm' })].filter(([n]) => n.endsWith('.js')).map(([, text]) => text);
