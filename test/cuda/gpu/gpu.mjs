@@ -31,7 +31,8 @@ function ssmc(...args) {
   } catch {
     // It says why on the error stream.
   }
-  const why = found?.error?.text ?? found?.diagnostics?.map((d) => `${d.code} ${d.text}`).join('; ') ?? (stderr || stdout).trim().split('\n').at(-1);
+  const lines = (stderr || stdout).trim().split('\n');
+  const why = found?.error?.text ?? found?.diagnostics?.map((d) => `${d.code} ${d.text}`).join('; ') ?? lines.find((l) => l.startsWith('ssmc: '))?.slice(6) ?? lines.at(-1);
   return { status: status ?? 1, found, why };
 }
 const failures = [];
