@@ -74,7 +74,7 @@ export async function use(): Promise<string> {
 `);
     const using = (lib: string): ReturnType<typeof spawnSync> => spawnSync(process.execPath, [tsc, '--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', '--types', '', '--lib', lib, join(folder, 'using.ts')], { cwd: folder, encoding: 'utf8' });
     expect(using('es2022,esnext.disposable')).toMatchObject({ stdout: '', status: 0 });
-    expect(using('es2022')).toMatchObject({ status: 1, stdout: expect.stringContaining('esnext.disposable') as string });
+    expect(using('es2022')).toMatchObject({ status: 1, stdout: expect.stringContaining('Disposable') as string });
   });
   it('is bundled for browsers without modules of Node; a runtime that nothing uses is left out', async () => {
     const [js] = [...generateModule(module.manifest, { wasm: 'mex.wasm' })].filter(([n]) => n.endsWith('.js')).map(([, text]) => text);
