@@ -12,7 +12,6 @@ namespace {
 using Result = int;
 using Program = struct ProgramTag*;
 #define SSMC_NVRTC_CALLS(call)                                                                                                     \
-  call(nvrtcVersion, (int* major, int* minor))                                                                                     \
   call(nvrtcCreateProgram, (Program* program, const char* source, const char* name, int headers, const char* const* texts,         \
                             const char* const* names))                                                                             \
   call(nvrtcDestroyProgram, (Program* program))                                                                                    \
@@ -24,7 +23,8 @@ using Program = struct ProgramTag*;
   call(nvrtcGetCUBINSize, (Program program, size_t* bytes))                                                                        \
   call(nvrtcGetCUBIN, (Program program, char* code))                                                                               \
   call(nvrtcGetNumSupportedArchs, (int* count))                                                                                    \
-  call(nvrtcGetSupportedArchs, (int* architectures))
+  call(nvrtcGetSupportedArchs, (int* architectures))                                                                               \
+  call(nvrtcVersion, (int* major, int* minor))
 
 struct Library {
 #define SSMC_MEMBER(name, parameters) Result(*name) parameters = nullptr;
