@@ -1,6 +1,8 @@
 /**
  * Elementary functions in WGSL, of our own: the built-in exp may be off by 3 + 2|x| ulp with a bias that long memories amplify, and
- * log(1 + exp(x)) loses small steps. Powers of two are made from bits, never by adding a large number, which a compiler may reassociate.
+ * log(1 + exp(x)) loses small steps. A compiler may reassociate, so nothing is rounded by adding a large number and taking it away again. `round`
+ * (ties to even), `max` and `clamp` (what of NaN?) and conversions to integers (of what range?) are many instructions for a driver on a CPU, and the
+ * last take a GPU as long as four products: floors, selections and bits do here. NaN goes through.
  */
 import { COS_TAIL, digits, ERFC, EXP2M1, EXP2M1_SHORT, EXP2_SHORT, EXP_TAIL, HALF_PI, LN2_HI, LN2_LO, LOG2E, LOG_TAIL, SIN_TAIL } from '../coefficients.js';
 import { withNeeds } from '../texts.js';
@@ -12,7 +14,7 @@ interface Source {
   readonly needs: readonly (WgslFunction | Helper)[];
   readonly text: string;
 }
-type Helper = 'scale' | 'exp_tail' | 'exp2m1_poly' | 'log1p_small' | 'm1' | 'trig';
+type Helper = 'power' | 'scale' | 'exp_tail' | 'exp2m1_poly' | 'log1p_small' | 'm1' | 'trig';
 
 const plus = (c: number): string => (c < 0 ? `- ${digits(-c)}` : `+ ${digits(c)}`);
 /** Σ coefficient·x^k by Horner's rule, as one expression; as a line for each power. */
@@ -25,10 +27,14 @@ const less = (x: string, k: string, parts: readonly number[]): string =>
   parts.slice(1).reduce((sum, part) => `(${sum}) ${part < 0 ? '+' : '-'} ${k} * ${digits(Math.abs(part))}`, `${x} - ${k} * ${digits(parts[0] as number)}`);
 
 const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
-  // x·2^k for k in [−300, 300], in two steps: results below the normal range are rounded once.
-  scale: { needs: [], text: `fn scale(x: f32, k: i32) -> f32 {
-  let half = k >> 1u;
-  return x * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((k - half + 127) << 23u);
+  // 2^k for a whole k in [−126, 127]: the sum is exact, whatever the order, and the last bits of its bits are k. The product is a shift.
+  power: { needs: [], text: `fn power(k: f32) -> f32 {
+  return bitcast<f32>(bitcast<i32>(k + 12582912.0) * 8388608 + 0x3f800000);
+}` },
+  // x·2^k for a whole k in [−250, 250], in two steps: results below the normal range are rounded once.
+  scale: { needs: ['power'], text: `fn scale(x: f32, k: f32) -> f32 {
+  let half = floor(k * 0.5);
+  return x * power(half) * power(k - half);
 }` },
   exp_tail: { needs: [], text: `fn exp_tail(r: f32) -> f32 {
   return r * r * (${horner('r', EXP_TAIL)});
@@ -36,45 +42,45 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   exp2m1_poly: { needs: [], text: `fn exp2m1_poly(r: f32) -> f32 {
   return r * (${horner('r', EXP2M1)});
 }` },
-  m1: { needs: [], text: `fn m1(p: f32, k: f32) -> f32 {
-  let s = bitcast<f32>((i32(k) + 127) << 23u);
+  m1: { needs: ['power'], text: `fn m1(p: f32, k: f32) -> f32 {
+  let s = power(k);
   return p * s + (s - 1.0);
 }` },
   exp: { needs: ['scale', 'exp_tail'], text: `fn ssm_exp(x: f32) -> f32 {
-  let y = clamp(x, -110.0, 90.0);
-  let k = round(y * ${LOG2E});
+  let y = select(select(x, -110.0, x < -110.0), 90.0, x > 90.0);
+  let k = floor(y * ${LOG2E} + 0.5);
   let r = ${less('y', 'k', [LN2_HI, LN2_LO])};
-  return scale(exp_tail(r) + r + 1.0, i32(k));
+  return scale(exp_tail(r) + r + 1.0, k);
 }` },
   exp2: { needs: ['scale', 'exp2m1_poly'], text: `fn ssm_exp2(x: f32) -> f32 {
-  let y = clamp(x, -160.0, 129.0);
-  let k = round(y);
-  return scale(exp2m1_poly(y - k) + 1.0, i32(k));
+  let y = select(select(x, -160.0, x < -160.0), 129.0, x > 129.0);
+  let k = floor(y + 0.5);
+  return scale(exp2m1_poly(y - k) + 1.0, k);
 }` },
   expm1: { needs: ['exp', 'exp_tail', 'm1'], text: `fn ssm_expm1(x: f32) -> f32 {
-  let y = clamp(x, -87.0, 88.0);
-  let k = round(y * ${LOG2E});
+  let y = select(select(x, -87.0, x < -87.0), 88.0, x > 88.0);
+  let k = floor(y * ${LOG2E} + 0.5);
   let r = ${less('y', 'k', [LN2_HI, LN2_LO])};
   return select(m1(exp_tail(r) + r, k), ssm_exp(x), x > 80.0);
 }` },
   exp2m1: { needs: ['exp2', 'exp2m1_poly', 'm1'], text: `fn ssm_exp2m1(x: f32) -> f32 {
-  let y = clamp(x, -126.0, 127.0);
-  let k = round(y);
+  let y = select(select(x, -126.0, x < -126.0), 127.0, x > 127.0);
+  let k = floor(y + 0.5);
   return select(m1(exp2m1_poly(y - k), k), ssm_exp2(x), x > 100.0);
 }` },
   // Arguments at most 0; below 2^-100 it is 0.
-  exp2_decay: { needs: [], text: `fn ssm_exp2_decay(x: f32) -> f32 {
-  let y = max(x, -126.0);
-  let k = round(y);
+  exp2_decay: { needs: ['power'], text: `fn ssm_exp2_decay(x: f32) -> f32 {
+  let y = select(x, -126.0, x < -126.0);
+  let k = floor(y + 0.5);
   let r = y - k;
   let p = ${horner('r', EXP2_SHORT)};
-  return select(p * bitcast<f32>((i32(k) + 127) << 23u), 0.0, x <= -100.0);
+  return select(p * power(k), 0.0, x <= -100.0);
 }` },
-  exp2m1_decay: { needs: [], text: `fn ssm_exp2m1_decay(x: f32) -> f32 {
-  let y = max(x, -126.0);
-  let k = round(y);
+  exp2m1_decay: { needs: ['power'], text: `fn ssm_exp2m1_decay(x: f32) -> f32 {
+  let y = select(x, -126.0, x < -126.0);
+  let k = floor(y + 0.5);
   let r = y - k;
-  let s = bitcast<f32>((i32(k) + 127) << 23u);
+  let s = power(k);
   let p = r * (${horner('r', EXP2M1_SHORT)});
   return p * s + (s - 1.0);
 }` },

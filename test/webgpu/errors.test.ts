@@ -1,5 +1,5 @@
 /** What a GPU may refuse, and what is then said: each error has a code and names what it is about; nothing is left open or allocated. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { LoadError, SsmcError } from '../../src/runtime/index.js';
 import type { GpuBuffer, GpuDevice } from '../../src/runtime/webgpu/gpu.js';
 import { numbers } from '../runtime/small.js';
@@ -60,7 +60,11 @@ describe.skipIf(missing !== undefined)('what a GPU refuses', () => {
   });
   it('has no adapter, or one that throws, or that gives no device', async () => {
     tap.adapter = () => Promise.resolve(null);
-    expect((await error(() => load({ device: 'webgpu', gpu: tap }))).message).toMatch(/^SSM5207: .*no adapter/);
+    const none = 'SSM5207: webgpu cannot be used here: no adapter: WebGPU is here, but no graphics device that it can use';
+    expect((await error(() => load({ device: 'webgpu', gpu: tap }))).message).toBe(`${none}; on Linux it looks for a Vulkan driver, whose file VK_DRIVER_FILES can name`);
+    vi.stubGlobal('navigator', { gpu: tap });
+    expect((await error(() => load({ device: 'webgpu' }))).message).toBe(none);
+    vi.unstubAllGlobals();
     tap.adapter = () => Promise.reject(new TypeError('adapters are out'));
     expect((await error(() => load({ device: 'webgpu', gpu: tap }))).message).toMatch(/^SSM5207: .*adapters are out/);
     tap.adapter = () => Promise.resolve({ features: new Set<string>(), requestDevice: () => Promise.reject(new Error('devices are out')) });

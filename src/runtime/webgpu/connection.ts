@@ -7,6 +7,8 @@ export interface DeviceWish {
   /** Where adapters come from, or a device of the user's. */
   readonly gpu: Gpu | undefined;
   readonly device: GpuDevice | undefined;
+  /** `gpu` is navigator's: nobody there could name a driver. */
+  readonly browser: boolean;
 }
 
 /** `wanted`: sets of features, the best first; the first that can be had is. @throws LoadError SSM5207 where there is no adapter or it gives no device. */
@@ -21,7 +23,7 @@ export async function connect(wish: DeviceWish, wanted: readonly (readonly strin
   try {
     // An adapter can be null although navigator.gpu exists.
     const adapter = await wish.gpu.requestAdapter({ powerPreference: 'high-performance' });
-    if (!adapter) throw new Error('no adapter: the browser has WebGPU, but no graphics device that it can use');
+    if (!adapter) throw new Error(`no adapter: WebGPU is here, but no graphics device that it can use${wish.browser ? '' : '; on Linux it looks for a Vulkan driver, whose file VK_DRIVER_FILES can name'}`);
     const features = choose(adapter.features);
     return new Connection(await adapter.requestDevice({ requiredFeatures: [...features] }), describe(adapter.info), true, features);
   } catch (error) {

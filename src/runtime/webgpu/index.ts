@@ -59,8 +59,9 @@ export function webgpu(source: WebgpuSource): DeviceSource {
 }
 function wishOf(options: LoadOptions): DeviceWish {
   const given = typeof options.device === 'object' ? (options.device as GpuDevice) : undefined;
-  const gpu = (options.gpu ?? (globalThis as { navigator?: { gpu?: unknown } }).navigator?.gpu) as Gpu | undefined;
-  return { device: given, gpu };
+  const own = (globalThis as { navigator?: { gpu?: unknown } }).navigator?.gpu;
+  const gpu = (options.gpu ?? own) as Gpu | undefined;
+  return { device: given, gpu, browser: own !== undefined && gpu === own };
 }
 async function machine(connection: Connection, kernels: Promise<Kernels>): Promise<WebgpuMachine> {
   try {

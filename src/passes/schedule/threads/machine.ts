@@ -8,6 +8,8 @@ export interface Threads {
   readonly shared: number;
   /** Bytes of it that a group takes unless it needs more: what it costs to have them, against the barriers that they save. */
   readonly sharedWorth: number;
+  /** The same for a tile of a scan's steps: at a barrier there a thread holds its states and all that it knows of them. */
+  readonly tileWorth: number;
   /** Threads that have to run at once to fill the machine. */
   readonly toFill: number;
   /** Neighbouring threads that can hand each other registers; 1: none. */

@@ -136,7 +136,7 @@ class Plan {
     const parts = (this.#parts?.sums ?? 0) * this.#rowOfParts;
     const within = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.floor(bytes / 4 / Math.max(1, halves * width + parts))));
     // More than its worth only for two steps at once; at most half, so that two groups can be on a core.
-    const steps = Math.min(MOST_STEPS, Math.max(within(this.#machine.sharedWorth), Math.min(2, within(this.#machine.shared / 2))));
+    const steps = Math.min(MOST_STEPS, Math.max(within(this.#machine.tileWorth), Math.min(2, within(this.#machine.shared / 2))));
     if ((width < 4 && parts === 0) || !(steps >= 2)) return undefined;
     return {
       stmts: ahead ? this.#ahead(slices, width, steps) : this.#tiled(slices, width, steps),
