@@ -112,9 +112,13 @@ export class Layout {
     const spec = this.#buffers[this.id(buffer)];
     return (spec && 'element' in spec ? spec.element : undefined) ?? 'f32';
   }
-  /** What constants of the run are stored as. */
-  get constants(): Stored {
-    return this.#storing.constants;
+  /** What is stored is to be stored as, where it can. */
+  get wanted(): Stored {
+    return this.#storing.wanted;
+  }
+  /** What the run has of a load-time definition is stored as. */
+  constantElement(def: DefinitionId): Stored {
+    return this.#storing.constants(def);
   }
   /** Room for a line of so many neighbours of a constant: of longer ones whole copies. */
   padded(size: number): number {
@@ -229,7 +233,8 @@ export class Layout {
     const known = this.#packed.get(key);
     if (known) return known;
     const name = `${(this.program.definitions[def] as Definition).name}#packed`;
-    const made = { def, dimensions, at, size, buffer: this.#add({ kind: 'constant', name, size: this.#storing.constants === 'f32' ? size : up(size, 2), ...typed(this.#storing.constants) }) };
+    const element = this.constantElement(def);
+    const made = { def, dimensions, at, size, buffer: this.#add({ kind: 'constant', name, size: element === 'f32' ? size : up(size, 2), ...typed(element) }) };
     this.#packed.set(key, made);
     return made;
   }

@@ -1,12 +1,13 @@
 /**
  * Which activations are stored in fewer bits than they are computed in. Arithmetic and what is carried from step to step stay float32:
- * only what one kernel writes and others read is rounded, and what is known at load time. Where elements share the word that a thread can
- * write, a buffer qualifies if one thread computes both: else two threads would write one word.
+ * only what one kernel writes and others read is rounded, and what is known at load time unless states are multiplied by it. Where elements
+ * share the word that a thread can write, a buffer qualifies if one thread computes both: else two threads would write one word.
  */
 import type { StorageTypes, Stored } from '../../ir/kernel.js';
 import type { DefinitionId } from '../../ir/program.js';
 import type { Item, Stage, StageGraph } from '../../ir/stages.js';
 import { UNROLL } from './limits.js';
+import { repeatedConstants } from './repeated.js';
 import { shapeOf } from './shape.js';
 
 export interface StorageChoice {
@@ -18,8 +19,10 @@ export interface StorageChoice {
 export interface StoragePlan {
   /** Of a definition that is stored once per step; of any other it is float32. */
   readonly of: (root: DefinitionId) => Stored;
-  /** Of what is computed at load time for run-time kernels. */
-  readonly constants: Stored;
+  /** What was asked for, and can be had. */
+  readonly wanted: Stored;
+  /** Of a definition that is computed at load time, where run-time kernels read it. */
+  readonly constants: (def: DefinitionId) => Stored;
   readonly together: number;
   /** Elements that longer lines begin at multiples of. */
   readonly side: number;
@@ -33,7 +36,7 @@ export const threadShape = (stage: Stage): ReturnType<typeof shapeOf> & { readon
 /** States of two points that fit a thread's registers. */
 const PAIR_CELLS = 128;
 
-export const plain: StoragePlan = { of: () => 'f32', constants: 'f32', together: 1, side: 1, choices: [] };
+export const plain: StoragePlan = { of: () => 'f32', wanted: 'f32', constants: () => 'f32', together: 1, side: 1, choices: [] };
 
 export function planStorage(graph: StageGraph, types: StorageTypes | undefined, wanted: Stored): StoragePlan {
   const type = wanted === 'f32' ? undefined : types?.[wanted];
@@ -61,7 +64,9 @@ export function planStorage(graph: StageGraph, types: StorageTypes | undefined, 
   for (const id of outputs) if (seen.has(id)) against.set(id, 'an output: given as it was computed');
   const of = (root: DefinitionId): Stored => (seen.has(root) && !against.has(root) ? wanted : 'f32');
   const choices = [...seen].map((id): StorageChoice => ({ name: program.definitions[id]?.name ?? '', element: of(id), why: against.get(id) ?? 'rounded when it is stored' }));
-  return { of, constants: wanted, together: type.together, side: type.side ?? 1, choices };
+  const repeated = repeatedConstants(program, graph.stages);
+  const kept = [...repeated].map((id): StorageChoice => ({ name: program.definitions[id]?.name ?? '', element: 'f32', why: 'a state is multiplied by it at every step, and its rounding with it' }));
+  return { of, wanted, constants: (def) => (repeated.has(def) ? 'f32' : wanted), together: type.together, side: type.side ?? 1, choices: [...choices, ...kept] };
 }
 
 /** Why no thread computes two neighbours of this item, where that is so. */

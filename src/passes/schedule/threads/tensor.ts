@@ -56,7 +56,7 @@ const REGISTERS = 64;
 
 /** How to tile a stage for products of tiles, if all its sums are such. */
 export function tensorTilingOf(stage: Stage, lane: Index | undefined, order: readonly Index[], items: ReadonlyMap<DefinitionId, Item>, layout: Layout, machine: Threads): TensorTiling | undefined {
-  const stored = layout.constants;
+  const stored = layout.wanted;
   if (stored === 'f32' || !machine.tensor?.includes(stored) || !machine.copies) return undefined;
   const found = lane && lane.axis.size >= TILE ? sumsOf(stage, lane, order, items, layout) : undefined;
   if (!found || found.size < TILE) return undefined;
@@ -90,7 +90,7 @@ const bounded: ReadonlySet<string> = new Set(['neg', 'abs', 'relu', 'sigmoid', '
 function mayBeRounded(e: Expr, stored: Narrow, layout: Layout): boolean {
   const go = (x: Expr): boolean => mayBeRounded(x, stored, layout);
   switch (e.kind) {
-    case 'read': return layout.phase(e.def) === 'load' || layout.element(layout.of(e.def).buffer) === stored;
+    case 'read': return (layout.phase(e.def) === 'load' ? layout.constantElement(e.def) : layout.element(layout.of(e.def).buffer)) === stored;
     case 'reduce': return false;
     case 'const': return stored === 'bf16' || Math.abs(e.value) <= 1;
     case 'unary': return (stored === 'bf16' || bounded.has(e.op)) && go(e.arg);
