@@ -48,6 +48,9 @@ export class Arguments {
     if (!Number.isInteger(n) || n < least) throw new UsageError(`--${name} takes a whole number from ${least}, not \`${v}\``);
     return n;
   }
+  none(): void {
+    if (this.positionals.length > 0) throw new UsageError(`it takes no arguments, got \`${this.positionals.join(' ')}\``);
+  }
   spec(): string {
     const [spec, ...more] = this.positionals;
     if (spec === undefined) throw new UsageError('which spec?');

@@ -32,6 +32,7 @@ export const doctorCommand: Command = {
   help: 'Says which devices work here, each tried with a small model, and why others do not.',
   options: { json, help },
   run: async (args, io) => {
+    args.none();
     const findings = await examine();
     if (args.flag('json')) io.out(`${JSON.stringify({ version, node: process.version, platform: `${process.platform} ${process.arch}`, processors: cpus().length, devices: findings })}\n`);
     else tell(findings, io);

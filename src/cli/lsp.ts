@@ -6,7 +6,8 @@ export const lspCommand: Command = {
   name: 'lsp', usage: 'lsp',
   help: 'Serves an editor over the language server protocol, on standard input and output. `--stdio` is what clients add; it changes nothing.',
   options: { stdio: { type: 'boolean', help: 'the same' }, clientProcessId: { type: 'string', value: 'N', help: 'what clients add; not needed' }, help },
-  run: async () => {
+  run: async (args) => {
+    args.none();
     const { serve } = await import('../lsp/server.js').catch((error: unknown) => {
       if (!isMissing(error)) throw error;
       throw new InputFault('`ssmc lsp` needs the package vscode-languageserver, which was left out: npm install vscode-languageserver');

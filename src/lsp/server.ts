@@ -27,10 +27,13 @@ export interface KernelsResult {
   readonly why?: string;
 }
 
-/** Serves a client on two streams, until it says `exit`. */
+/** Serves a client on two streams, until it says `exit` or is gone. */
 export function serve(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
   const connection = createConnection(new StreamMessageReader(input), new StreamMessageWriter(output));
-  const ended = new Promise<void>((done) => { connection.onExit(() => done()); });
+  const ended = new Promise<void>((done) => {
+    connection.onExit(() => done());
+    input.once('end', () => done());
+  });
   register(connection);
   connection.listen();
   return ended;

@@ -34,6 +34,10 @@ describe('calls', () => {
   const wrong: readonly (readonly [argv: readonly string[], message: string])[] = [
     [[], 'ssmc COMMAND --help'],
     [['chek'], 'did you mean `check`?'],
+    [['chekc'], 'did you mean `check`?'],
+    [['doctor', 'extra'], 'it takes no arguments, got `extra`'],
+    [['lsp', 'extra'], 'it takes no arguments, got `extra`'],
+    [['bench', 'nope'], 'there is no bench `nope`; `ssmc bench --list` names those that there are'],
     [['check'], 'which spec?'],
     [['compile', 'small.ssm', 'other.ssm'], 'one spec, not 2'],
     [['compile', 'small.ssm', '--watch', '--check'], 'not both'],

@@ -1,4 +1,5 @@
 /** The server as an editor meets it: a process, and messages over its standard streams. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -160,4 +161,9 @@ describe('ssmc lsp', () => {
     expect(client.errors).toBe('');
     expect(client.notifications.filter((m) => m.method === 'window/logMessage')).toEqual([]);
   });
+});
+
+it('the server ends without a word when its client is gone', () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/src/cli/main.js'), 'lsp'], { input: '', encoding: 'utf8' });
+  expect([status, stdout, stderr]).toEqual([0, '', '']);
 });
