@@ -16,7 +16,7 @@ import { extractReadouts } from './passes/extract-readouts.js';
 import { extractTimeReductions } from './passes/extract-time-reductions.js';
 import { fuse } from './passes/fuse.js';
 import {
-  base2, collapseCoupling, foldInvariant, hoistLoadTime, increment, meansToSums, mergeContractions, readPastEnd, reassociate, simplify, splitComplex, splitRagged, stabilityReport, type Pass, type StabilityReport,
+  base2, collapseCoupling, foldInvariant, hoistLoadTime, increment, meansToSums, mergeContractions, readPastEnd, reassociate, simplify, splitComplex, splitRagged, stabilityReport, twoParts, type Pass, type StabilityReport,
 } from './passes/index.js';
 import { buildManifest } from './passes/schedule/build-manifest.js';
 import { originOfBuffer, originsOf, originTexts } from './passes/schedule/origins.js';
@@ -47,6 +47,7 @@ export const passes: readonly Pass[] = [
   extractTimeReductions,
   base2,
   foldInvariant,
+  twoParts,
   readPastEnd,
   hoistLoadTime,
   reassociate,

@@ -42,6 +42,7 @@ export function erf(x: number): number {
 export function erfc(x: number): number {
   if (x < 0) return 2 - erfc(-x);
   if (x < 1) return 1 - erf(x);
+  if (x > 28) return 0; // below the smallest number; far out the rest of x² would overflow
   let tail = x;
   for (let k = 200; k >= 1; k--) tail = x + k / 2 / tail;
   const high = Math.fround(x); // exp(-x²) from a square without rounding and a small rest

@@ -4,7 +4,7 @@
  *
  * A collapsed chain s = Σ v_m h_m with Σ v_m = 1 and h_m = a_m·s' + f_m becomes h_m = s' + g_m, g_m = (a_m − 1)·s' + f_m, s = s' + Σ v_m g_m.
  */
-import { affineOf, freeIndices, mapExpr, substitute, visitExpr, type Builder } from '../ir/builder.js';
+import { affineOf, mapExpr, substitute, visitExpr, type Builder } from '../ir/builder.js';
 import type { Definition, DefinitionId, DefinitionOf, Expr, ExprOf, Index, Program } from '../ir/program.js';
 import { isMixture } from './mixture.js';
 import { factors, isLoadTime, loadTimeDefinitions, product, type Pass } from './pass.js';
@@ -20,10 +20,6 @@ export const increment: Pass = {
     for (const d of program.definitions) {
       if (d.kind !== 'equation' || !d.state) continue;
       const own = linear(d.body, d.id, d.indices, program, loaded, b);
-      if (own?.turn) {
-        defs[d.id] = { ...d, body: b.binary('add', own.state, twoParts(defs, d, own.turn, own.state, own.driven, b)) };
-        continue;
-      }
       if (own) {
         defs[d.id] = { ...d, body: b.binary('add', own.state, own.change) };
         continue;
@@ -38,35 +34,7 @@ interface Linear {
   readonly state: Expr;
   /** (a − 1)·s + f. */
   readonly change: Expr;
-  readonly driven?: Expr;
-  /** a − 1, where it is complex and known at load time. */
-  readonly turn?: Expr;
 }
-/**
- * (a − 1)·s + f of a complex a: far from 1 on the unit circle, which the real ones are not when their memory is long, the rounding of a − 1 is a systematic
- * error again. So it is kept in two numbers: what float32 holds of it, and the rest.
- */
-function twoParts(defs: Definition[], d: Equation, turn: Expr, state: Expr, driven: Expr | undefined, b: Builder): Expr {
-  const indices = [...freeIndices(turn)].sort((x, y) => x.id - y.id);
-  const add = (suffix: string, make: (own: readonly Index[]) => Expr): DefinitionId => {
-    const id = defs.length as DefinitionId;
-    const own = indices.map((i) => b.newIndex(i.name, i.axis, i.governor));
-    defs.push({ kind: 'equation', id, name: `${d.name}#${suffix}`, time: false, indices: own, type: 'complex', span: d.span, body: make(own) });
-    return id;
-  };
-  const read = (id: DefinitionId, at: readonly Index[]): Expr => b.read(id, 'complex', at.map((i) => affineOf(i)));
-  const whole = add('turn', (own) => substitute(b, turn, (i) => { const k = indices.indexOf(i); return k < 0 ? undefined : affineOf(own[k] as Index); }));
-  const high = add('high', (own) => b.binary('complex', rounded(b.unary('re', read(whole, own)), b), rounded(b.unary('im', read(whole, own)), b)));
-  const low = add('low', (own) => b.binary('sub', read(whole, own), read(high, own)));
-  const rest = b.binary('mul', read(low, indices), state);
-  return b.binary('add', b.binary('mul', read(high, indices), state), driven ? b.binary('add', rest, driven) : rest);
-}
-/** To the 24 bits of float32, in float64 (Veltkamp 1968). */
-function rounded(x: Expr, b: Builder): Expr {
-  const far = b.binary('mul', b.const(2 ** 29 + 1), x);
-  return b.binary('sub', far, b.binary('sub', far, x));
-}
-
 /** a·s[t−1] + f with s read at its own place; a − 1 known exactly enough. */
 function linear(body: Expr, state: DefinitionId, rest: readonly Index[] | undefined, program: Program, loaded: ReadonlySet<DefinitionId>, b: Builder): Linear | undefined {
   const terms = summands(body);
@@ -86,8 +54,7 @@ function linear(body: Expr, state: DefinitionId, rest: readonly Index[] | undefi
   const minusOne = lessOne(product(b, list.filter((f) => f !== read)), program, loaded, b);
   if (!minusOne) return undefined;
   const step = b.binary('mul', minusOne, read);
-  const turn = minusOne.type === 'complex' && isLoadTime(minusOne, loaded) ? { turn: minusOne } : {};
-  return { state: read, change: driven ? b.binary('add', step, driven) : step, ...(driven ? { driven } : {}), ...turn };
+  return { state: read, change: driven ? b.binary('add', step, driven) : step };
 }
 function summands(e: Expr): Expr[] {
   return e.kind === 'binary' && e.op === 'add' ? [...summands(e.left), ...summands(e.right)] : [e];

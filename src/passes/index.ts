@@ -12,3 +12,4 @@ export { meansToSums, simplify } from './simplify.js';
 export { splitComplex } from './split-complex.js';
 export { splitRagged } from './split-ragged.js';
 export { stabilityReport, type StabilityReport } from './stability.js';
+export { twoParts } from './two-parts.js';
