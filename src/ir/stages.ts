@@ -89,6 +89,8 @@ export interface Stage {
   };
   /** Run as a convolution at the start of a sequence that is given whole; by its states elsewhere. */
   readonly convolved?: Convolved;
+  /** Of a chunked recurrence whose transition is known at load, what a whole chunk multiplies its states by, less 1, in two parts: over its row and column and these. */
+  readonly power?: { readonly high: DefinitionId; readonly low: DefinitionId; readonly at: readonly Index[] };
 }
 
 export interface StageGraph {

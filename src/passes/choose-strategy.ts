@@ -12,6 +12,7 @@ import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Builder } from '../ir/builder.js';
 import { printExpr } from '../ir/print-program.js';
 import type { Stage, StageGraph, Strategy } from '../ir/stages.js';
+import { applyPowers } from './chunk-power.js';
 import { chunkStep, type ChunkStep, type NoChunkStep } from './chunk-step.js';
 import type { Recurrences } from './normal-form.js';
 import type { StabilityReport } from './stability.js';
@@ -61,7 +62,7 @@ export function chooseStrategies(
     }
     return affine ? choose('serial') : choose('step');
   });
-  const done = { ...graph, stages };
+  const done = applyPowers({ ...graph, stages }, builder);
   return chosen.size === 0 ? done : applyConvolutions(done, chosen, kernelLength(graph, [...chosen]) ?? MIN_LENGTH, builder);
 }
 interface Verdict {

@@ -2,15 +2,17 @@
  * The step of a stage's recurrence as a small matrix per channel, so that a chunk of steps can be summarised: from the state vector v
  * (every state, every lag that is read, every element that mixes with another) v' = T·v + f. The summary of a chunk from a zero state is f's
  * part, F; the product of its T is 1 + Q with Q' = Q + q + q·Q, q = T − 1, kept without the 1 so that slow decay keeps its accuracy.
- * Then chunks are carried by v ← v + (Q·v + F), exact by linearity.
+ * Then chunks are carried by v ← v + (Q·v + F), exact by linearity. A product that is known at load is made then, in float64 (`chunk-power.ts`): what is
+ * rounded of it would be the same in every chunk.
  *
  * Elements that only read their own are told apart by loops, not by the matrix: a diagonal state has a matrix of 1×1, `full` coupling of three chains
  * one of 3×3, a second order one of 2×2. A dense transition over a large axis would need a matrix of its size squared: it is refused.
  */
-import { affineOf, affineSubstitute, plainIndex, reads, substitute, type Builder } from '../ir/builder.js';
+import { affineConstant, affineOf, affineSubstitute, plainIndex, reads, substitute, type Builder } from '../ir/builder.js';
 import type { Affine, DefinitionId, Expr, Index, Program } from '../ir/program.js';
 import type { Item, KeptState, Stage } from '../ir/stages.js';
 import { AffineMaps, type Linear, type Term } from './affine.js';
+import { isLoadTime, loadTimeDefinitions } from './pass.js';
 import { CHUNK_MATRIX } from './schedule/limits.js';
 
 /** One number of the state vector, per channel and per elementwise index: a state `lag` steps ago, at fixed values of the indices that mix. */
@@ -28,12 +30,22 @@ export interface ProductEntry {
   /** Its next value. */
   readonly body: Expr;
 }
+/** An entry of a chunk's product that is known at load. */
+export interface PowerEntry {
+  readonly row: number;
+  readonly column: number;
+  readonly high: Expr;
+  readonly low: Expr;
+}
 export interface ChunkStep {
   readonly kind: 'chunk-step';
   readonly components: readonly Component[];
   readonly elementwise: readonly Index[];
-  /** Entries that are not always 0. */
+  /** Entries that are not always 0 and that steps make. */
   readonly products: readonly ProductEntry[];
+  readonly powers: readonly PowerEntry[];
+  /** T − 1, where it is known at load. */
+  readonly fixed?: readonly { readonly row: number; readonly column: number; readonly value: Expr }[];
 }
 export interface NoChunkStep {
   readonly kind: 'none';
@@ -68,7 +80,15 @@ export function chunkStep(stage: Stage, program: Program, b: Builder): ChunkStep
   const rows = components.map((c) => rowOf(c, components, forms, members, classes, b));
   if (rows.some((r) => r === undefined)) return no('which element is read depends on the channel');
   const elementwise = (items[0]?.inner ?? []).flatMap((i) => (classes.has(i) ? [i] : []));
-  return { kind: 'chunk-step', components, elementwise, products: productEntries(rows as Row[], program, stage.domain, elementwise, b) };
+  const base = { kind: 'chunk-step' as const, components, elementwise };
+  const fixed = fixedEntries(rows as Row[], program, b);
+  const { power } = stage;
+  if (!fixed || !power) return { ...base, products: productEntries(rows as Row[], program, stage.domain, elementwise, b), powers: [], ...(fixed ? { fixed } : {}) };
+  const read = (def: DefinitionId, row: number, column: number): Expr => b.read(def, 'real', [affineConstant(row), affineConstant(column), ...power.at.map((i) => affineOf(i))]);
+  const reach = reachable(rows as Row[]);
+  const powers = components.flatMap((_, row) => components.flatMap((__, column): PowerEntry[] =>
+    (row === column || reach[row]?.has(column) ? [{ row, column, high: read(power.high, row, column), low: read(power.low, row, column) }] : [])));
+  return { ...base, products: [], powers, fixed };
 }
 
 /** Inner indices along which no element reads another, each with the first state's index of its class. */
@@ -161,6 +181,15 @@ function innerOf(at: readonly Affine[], from: Item, classes: ReadonlyMap<Index, 
   return out;
 }
 
+/** T − 1 entry by entry, if nothing of it has a t or an input. */
+function fixedEntries(rows: readonly Row[], program: Program, b: Builder): ChunkStep['fixed'] {
+  const loaded = loadTimeDefinitions(program);
+  if (rows.some((r) => [...r.entries.values()].flat().some((e) => !isLoadTime(e, loaded)))) return undefined;
+  return rows.flatMap((r, row) => rows.flatMap((_, column) => {
+    const list = [...(r.entries.get(column) ?? []), ...(row === column && !r.incremental ? [b.const(-1)] : [])];
+    return list.length === 0 ? [] : [{ row, column, value: list.reduce((x, y) => b.binary('add', x, y)) }];
+  }));
+}
 /** Q[i, j] ← Q[i, j] + Σ_k q[i, k]·(Q[k, j] + δ[k, j]), or Σ_k T[i, k]·(Q[k, j] + δ[k, j]) − δ[i, j] where the row has no 1 to leave out. */
 function productEntries(rows: readonly Row[], program: Program, domain: readonly Index[], elementwise: readonly Index[], b: Builder): ProductEntry[] {
   const reach = reachable(rows);

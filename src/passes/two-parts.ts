@@ -204,7 +204,7 @@ function times(x: Expr, y: Expr, b: Builder): Expr {
 }
 const FAR = 2 ** 42 + 1;
 /** To 11 bits, in float64 (Veltkamp 1968). */
-function rounded(x: Expr, b: Builder): Expr {
+export function rounded(x: Expr, b: Builder): Expr {
   const far = b.binary('mul', b.const(FAR), x);
   return b.binary('sub', far, b.binary('sub', far, x));
 }

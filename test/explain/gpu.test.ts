@@ -31,7 +31,8 @@ describe('the cost of a kernel', () => {
   it('scan: states in and out once a tile, B once for the group, two barriers a tile of steps', () => {
     const text = 'model S {\n  axis c = 3\n  axis n = 4\n  input x[t, c]\n  input B[t, n]\n  param a[c, n] = uniform(0.1, 0.9)\n  state h[t, c, n] = a[c, n] * h[t-1, c, n] + B[t, n] * x[t, c]\n  output y[t, c] = sum(n: h[t, c, n])\n}';
     const of = (steps: number, tiles: number): Partial<Cost> => {
-      const all = bytes(2 * 12 + 12 + steps * (4 + 3 + 3));
+      // Of each decay, which may be negative: where it goes on from, and two parts.
+      const all = bytes(2 * 12 + 3 * 12 + steps * (4 + 3 + 3));
       // B goes into the group's memory once, and each of three threads reads it there.
       return { dispatches: 1, moved: all, asked: all, shared: bytes(steps * 4 + 3 * steps * 4), barriers: 2 * tiles, exponentials: 0 };
     };

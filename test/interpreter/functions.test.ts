@@ -20,6 +20,13 @@ describe('real functions', () => {
     expect(gelu(10)).toBe(10);
     expect(gelu(0)).toBe(0);
   });
+  it('gelu and erfc vanish where what is left of a square would overflow', () => {
+    for (const x of [28.5, 1e3 + 0.1, 1e9 / 3, 1e200]) {
+      expect(erfc(x)).toBe(0);
+      expect(Math.abs(gelu(-x))).toBe(0);
+      expect(gelu(x)).toBe(x);
+    }
+  });
   it('softplus, sigmoid and silu neither overflow nor vanish early', () => {
     expect(softplus(800)).toBe(800);
     expect(relative(softplus(-700), Math.exp(-700))).toBeLessThan(1e-15);

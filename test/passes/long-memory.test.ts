@@ -114,7 +114,7 @@ const circle = {
 };
 describe(`transitions near the unit circle over ${steps} steps`, () => {
   for (const [name, text] of Object.entries(circle)) {
-    it.each(['serial', 'step'] as const)(`${name}, %s`, async (strategy) => {
+    it.each(['serial', 'step', 'chunked'] as const)(`${name}, %s`, async (strategy) => {
       const { program, module } = compileText(text, strategy);
       if (!program || !module) throw new Error('not compiled');
       const weights = new Map([...initialise(program, 1)].map(([key, t]) => [key, { shape: t.shape, data: Float64Array.from(t.data, Math.fround) }]));

@@ -5,6 +5,7 @@
 import { affineConstant, affineOf, freeIndices, substitute, type Builder } from '../../ir/builder.js';
 import type { Definition, DefinitionId, Expr, Index, Program } from '../../ir/program.js';
 import type { Coefficient, Convolved, Item, Placed, Stage, StageGraph } from '../../ir/stages.js';
+import { loadStage } from '../load-stage.js';
 import type { Convolution, Entry } from './recognise.js';
 
 export function applyConvolutions(graph: StageGraph, chosen: ReadonlyMap<Stage, Convolution>, length: number, b: Builder): StageGraph {
@@ -70,11 +71,7 @@ class Application {
   #coefficient(name: string, value: Expr): Placed {
     const free = [...freeIndices(value)].sort((x, y) => x.id - y.id);
     const placed = this.#define(name, free, value, false);
-    const d = this.#definitions.at(-1) as Extract<Definition, { kind: 'equation' }>;
-    this.#load.push({
-      name, anchor: 'pointwise', phase: 'load', order: 'flat', domain: d.indices,
-      items: [{ def: d.id, indices: d.indices, inner: [], body: d.body }], stored: new Set([d.id]), states: [], accumulators: [],
-    });
+    this.#load.push(loadStage(this.#definitions.at(-1) as Extract<Definition, { kind: 'equation' }>));
     return placed;
   }
   /** What the stage stores, from the readouts. */

@@ -170,6 +170,8 @@ class StageKernel {
       const end = w.int('end', imin(length, iadd(imul(k, CHUNK), int(CHUNK))));
       if (c.stage.order === 'backward') w.loop('t', iadd(end, int(-1)), iadd(imul(k, CHUNK), int(-1)), -1, {}, step);
       else w.loop('t', imul(k, CHUNK), end, 1, {}, step);
+      const last = c.stage.order === 'backward' ? int(0) : iadd(count, int(-1));
+      if (part.kind === 'apply') w.branch(icompare('eq', k, last), () => this.#states.keep(env, b), () => undefined);
       c.chunk = undefined;
     });
   }
@@ -184,7 +186,7 @@ class StageKernel {
       const { perSequence, count } = this.#chunkCount(length);
       this.#domain.each(c.envs.root(b), (_, bind) => {
         for (const env of this.#domain.copies(bind(c.envs.root(b)))) {
-          this.#domain.members(step.elementwise, env, (at) => carryElement(c, step, at, b, perSequence, count));
+          this.#domain.members(step.elementwise, env, (at) => carryElement(c, this.#reads, step, at, b, perSequence, count));
         }
       });
     });

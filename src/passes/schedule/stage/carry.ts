@@ -1,13 +1,15 @@
 /** The states that chunks start with: v ← v + (Q·v + F) from one chunk to the next, Q and F the chunk's summary. */
 import type { Int, Value } from '../../../ir/kernel.js';
+import type { ExprOf } from '../../../ir/program.js';
 import type { ChunkStep, Component } from '../../chunk-step.js';
 import { iadd, imul, int } from '../ints.js';
 import type { StateStorage } from '../layout.js';
 import { placeOf, type Env } from '../places.js';
 import type { StageContext } from './context.js';
+import type { Reads } from './reads.js';
 
-/** For one element of the domain and of what is elementwise, the chunks of its sequence one after another. */
-export function carryElement(c: StageContext, step: ChunkStep, env: Env, b: Int, perSequence: Int, count: Int): void {
+/** For one element of the domain and of what is elementwise, the chunks of its sequence one after another. The second pass says what they end with. */
+export function carryElement(c: StageContext, reads: Reads, step: ChunkStep, env: Env, b: Int, perSequence: Int, count: Int): void {
   const { w, storages } = c;
   const laned = c.shape.lane !== undefined;
   const load = (buffer: string, at: Int): Value => w.let({ kind: 'load', buffer: c.touch(buffer, 'read'), at, access: laned ? 'vector' : 'uniform' });
@@ -31,10 +33,12 @@ export function carryElement(c: StageContext, step: ChunkStep, env: Env, b: Int,
         const { buffer, at } = storages.productElement(q, env, c.row(env), step.elementwise.map((x) => ({ int: placeOf(env, x).int, lane: 0 })));
         change = w.let({ kind: 'muladd', left: load(buffer, at), right: { kind: 'reg', name: carried[q.column] as string }, plus: change });
       }
+      for (const part of ['low', 'high'] as const) for (const p of step.powers) {
+        if (p.row === i) change = w.let({ kind: 'muladd', left: w.let(reads.load(p[part] as ExprOf<'read'>, env)), right: { kind: 'reg', name: carried[p.column] as string }, plus: change });
+      }
       return w.let({ kind: 'binary', op: 'add', left: h, right: change });
     });
     carried.forEach((name, i) => w.set(name, next[i] as Value));
     c.chunk = undefined;
   });
-  home.forEach((h, i) => store(h.buffer, h.at, { kind: 'reg', name: carried[i] as string }));
 }

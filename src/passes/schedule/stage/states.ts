@@ -85,6 +85,18 @@ export class States {
     const base = c.storages.point(storage, env, c.row(env));
     c.w.loop('s', int(0), int(storage.cells * storage.slots), c.lanes, { lanes: true }, (k) => c.w.store(buffer, iadd(base, k), num(0), 'vector'));
   }
+  /** What the last chunk ends with is where the next tile goes on from. */
+  keep(env: Env, sequence: Int): void {
+    const c = this.#c;
+    for (const s of c.stage.states) {
+      const [from, to] = [c.storages.state(s), c.storages.home(s)];
+      const [start, end] = [c.storages.point(from, env, c.row(env)), c.storages.point(to, env, sequence)];
+      c.w.loop('s', int(0), int(from.cells * from.slots), c.lanes, { lanes: true }, (k) => {
+        const value = c.w.let({ kind: 'load', buffer: c.touch(from.buffer, 'read'), at: iadd(start, k), access: 'vector' });
+        c.w.store(c.touch(to.buffer, 'write'), iadd(end, k), value, 'vector');
+      });
+    }
+  }
   /** What a state is before the first step, in every slot, an element after another. */
   begin(s: KeptState, initial: Expr, env: Env, x: Expressions): void {
     const c = this.#c;

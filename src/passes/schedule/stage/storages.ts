@@ -45,13 +45,13 @@ export class Storages {
   /** Where this part of the recurrence keeps a state: in carry memory, or of its chunk the sum from zero, or the running state. */
   state(s: KeptState): StateStorage {
     switch (this.#part.kind) {
-      case 'whole': case 'carry': return this.#carryState(s);
+      case 'whole': case 'carry': return this.home(s);
       case 'summary': return this.chunkState(s, 'sum');
       case 'apply': return this.chunkState(s, 'start');
     }
   }
   chunkState(s: KeptState, which: 'sum' | 'start'): StateStorage {
-    return this.#layout.chunkState(this.#carryState(s), which);
+    return this.#layout.chunkState(this.home(s), which);
   }
   product(q: ProductEntry): StateStorage {
     const { cells } = this.#cellsOf(this.#elementwise(), this.#shape.lane !== undefined);
@@ -91,7 +91,8 @@ export class Storages {
     return { buffer: storage.buffer, ...this.#cell(this.point(storage, env, row), strides, inner, env, laned) };
   }
 
-  #carryState(s: KeptState): StateStorage {
+  /** Where the state lies between tiles. */
+  home(s: KeptState): StateStorage {
     const item = this.#stage.items.find((i) => i.def === s.def) as Item;
     return this.#layout.state(this.#stage, s.def, this.#cells(item).cells, this.#points(), s.depth, s.inPlace);
   }

@@ -117,6 +117,8 @@ class ThreadKernel {
   readonly #products: Products | undefined;
   /** The chunk's number among all of the batch. */
   #chunk: Int | undefined;
+  /** It is the last of its sequence in this tile. */
+  #isLast: Cond | undefined;
 
   /** `through`: states may be shared out among threads that tell each other through it. */
   constructor(stage: Stage, layout: Layout, machine: Threads, signs: Signs, part: Part, through?: Exchange) {
@@ -143,7 +145,7 @@ class ThreadKernel {
       written.add(kept.own ?? kept.storage.buffer);
       if (this.#paired && kept.own !== undefined) written.add(second(kept.own));
     }
-    this.#products = part.kind === 'summary' || part.kind === 'carry' ? this.#productCells(part.step) : undefined;
+    this.#products = (part.kind === 'summary' || part.kind === 'carry') && part.step.products.length > 0 ? this.#productCells(part.step) : undefined;
     if (this.#products && part.kind === 'summary') written.add(this.#products.own ?? this.#products.storage.buffer);
     for (const a of stage.accumulators) written.add(layout.of(a.def).buffer);
     this.#w = new Writer(written, ['$R', '$B', '$T', '$l', '$g', '$b']);
@@ -290,6 +292,7 @@ class ThreadKernel {
     const length = this.#access.length();
     this.#chunk = w.int('chunk', iadd(imul(BATCH, this.#chunksOf(this.#access.scalar('T'))), c));
     const to = w.int('end', imin(length, iadd(from, int(CHUNK))));
+    this.#isLast = icompare('eq', c, this.#stage.order === 'backward' ? int(0) : w.int('last', iadd(this.#chunksOf(length), int(-1))));
     this.#eachPoint(w.int('id', iadd(imul(tile, threads), THREAD)), threads, { from, to, length });
     const grid: Grid = { threads, lanes: 1, groups: { times: tiles, of: 'T', each: 1, per: CHUNK, ...(this.#part.kind === 'summary' ? { from: CHUNK } : {}) }, batches: 'B' };
     return stageShared(this.#access.finish(name, w.body, grid), this.#machine);
@@ -427,7 +430,8 @@ class ThreadKernel {
   }
   #copyOut(env: Env): void {
     if (this.#part.kind === 'whole') { this.#toHome(env); return; }
-    if (this.#part.kind === 'apply') { this.#w.branch(this.#isShort(), () => this.#toHome(env), () => undefined); return; }
+    // What the last chunk ends with is where the next tile goes on from.
+    if (this.#part.kind === 'apply') { this.#w.branch(this.#isLast as Cond, () => this.#toHome(env), () => undefined); return; }
     for (const k of [...this.#kept, ...(this.#products ? [this.#products] : [])]) {
       if (k.own !== undefined) this.#each(k, (cell) => this.#storeAt(k.storage.buffer, this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell), this.#w.let(this.#loadCell(k, env, cell))));
     }
@@ -514,7 +518,7 @@ class ThreadKernel {
   /** The states that each chunk begins with, an element to a thread: v ← v + (Q·v + F) from one chunk to the next. */
   #carry(name: string, step: ChunkStep): Kernel {
     const w = this.#w;
-    const products = this.#products as Products;
+    const products = this.#products;
     const indices = [...step.elementwise, ...this.#order];
     const count = countPoints(indices);
     const length = this.#access.length();
@@ -538,15 +542,17 @@ class ThreadKernel {
           this.#storeAt(start.buffer, this.#elementAt(start, chunk, env, cell), state(i));
           let change = this.#loadAt(sum.buffer, this.#elementAt(sum, chunk, env, cell));
           step.products.forEach((q, entry) => {
-            if (q.row !== i) return;
+            if (q.row !== i || !products) return;
             const factor = this.#loadAt(products.storage.buffer, this.#elementAt(products.storage, chunk, env, this.#productCell(products, entry, elements)));
             change = w.let({ kind: 'muladd', left: factor, right: state(q.column), plus: change });
           });
+          for (const part of ['low', 'high'] as const) for (const p of step.powers) {
+            if (p.row === i) change = w.let({ kind: 'muladd', left: w.let(this.#access.read(p[part] as ExprOf<'read'>, env)), right: state(p.column), plus: change });
+          }
           return w.let({ kind: 'binary', op: 'add', left: state(i), right: change });
         });
         carried.forEach((register, i) => w.set(register, next[i] as Value));
       });
-      of.forEach(({ kept, cell }, i) => this.#storeAt(kept.home.buffer, this.#homeAt(kept, env, cell), state(i)));
     }, () => undefined);
     return this.#access.finish(name, w.body, { threads: GROUP_THREADS, lanes: 1, groups: { times: 1, of: 1, each: count, per: GROUP_THREADS, from: CHUNK }, batches: 'B' });
   }
