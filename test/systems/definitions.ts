@@ -6,7 +6,7 @@ const byChannel = (x: Rows, f: (u: readonly number[], c: number) => readonly num
   const channels = range(at(x, 0).length, (c) => f(x.map((row) => at(row, c)), c));
   return x.map((_, t) => channels.map((y) => at(y, t)));
 };
-const diagonal = (d: readonly Complex[]): Matrix => matrix(d.length, (i, j) => (i === j ? at(d, i) : new Complex(0)));
+export const diagonal = (d: readonly Complex[]): Matrix => matrix(d.length, (i, j) => (i === j ? at(d, i) : new Complex(0)));
 
 /** HiPPO-LegS (Gu et al. 2020): A and B. */
 export function legS(n: number): { A: Matrix; B: Complex[] } {
@@ -166,58 +166,6 @@ export function mamba2(w: Weights, name: string, x: Rows, s: { n: number; kernel
     });
     return linear(w, `${name}.out_proj.weight`, c, normed);
   });
-}
-
-/** What a chain's channel is, discretised: h = T last + b u, y = Re C h + D u. */
-interface Channel { readonly T: Matrix; readonly b: readonly Complex[]; readonly C: readonly Complex[]; readonly D: number }
-export type Chains = ReadonlyMap<string, Rows>;
-/** Chains of time-invariant systems, each of which goes on from sum_i share[m][i] h^i; `out` is what follows, row by row. */
-function coupledChains(x: Chains, share: (m: number, i: number) => number, channel: (chain: string, c: number) => Channel, out: (chain: string, row: readonly number[]) => number[]): Map<string, number[][]> {
-  const chains = [...x.keys()];
-  const width = at(at([...x.values()], 0), 0).length;
-  const systems = chains.map((chain) => range(width, (c) => channel(chain, c)));
-  let h = systems.map((own) => own.map((s) => s.b.map(() => new Complex(0))));
-  const rows = new Map(chains.map((m) => [m, [] as number[][]]));
-  for (let t = 0; t < at([...x.values()], 0).length; t++) {
-    const before = h;
-    h = systems.map((own, m) => own.map((s, c) => {
-      const last = s.b.map((_, k) => before.reduce((z, hi, i) => z.plus(at(at(hi, c), k).times(share(m, i))), new Complex(0)));
-      return apply(s.T, last).map((z, k) => z.plus(at(s.b, k).times(at(at(x.get(at(chains, m)) as Rows, t), c))));
-    }));
-    chains.forEach((chain, m) => {
-      const y = at(systems, m).map((s, c) => gelu(s.C.reduce((a, z, k) => a + z.times(at(at(at(h, m), c), k)).re, 0) + s.D * at(at(x.get(chain) as Rows, t), c)));
-      (rows.get(chain) as number[][]).push(out(chain, y));
-    });
-  }
-  return rows;
-}
-/** The weights of a chain, under the names that they have without chains. */
-const ofChain = (w: Weights, chain: string): Weights => new Map([...w].map(([k, v]) => [k.split('.').filter((part) => part !== chain).join('.'), v, k] as const)
-  .filter(([, , k]) => k.split('.').includes(chain)).map(([k, v]) => [k, v] as const));
-const mean = (chains: number) => (): number => 1 / chains;
-
-/** S4, LSSL or S4D, each chain going on from the mean of all chains' states. */
-export function coupledMean(kind: 's4' | 'lssl' | 's4d', w: Weights, name: string, x: Chains, n: number): Map<string, number[][]> {
-  const glued = (chain: string, row: readonly number[]): number[] => (kind === 'lssl'
-    ? plus(linear(ofChain(w, chain), `${name}.output_linear.weight`, row.length, row), range(row.length, (o) => element(ofChain(w, chain), `${name}.output_linear.bias`, o)))
-    : glu(ofChain(w, chain), `${name}.output_linear.0`, row));
-  return coupledChains(x, mean(x.size), (chain, c) => {
-    const own = ofChain(w, chain);
-    const D = element(own, `${name}.D`, c);
-    if (kind === 's4') {
-      const { A, B, C } = s4Matrix(own, name, c, n);
-      const { A: T, B: b } = bilinear(A, B, Math.exp(element(own, `${name}.kernel.inv_dt`, c)));
-      return { T, b, C, D };
-    }
-    if (kind === 'lssl') {
-      const A = matrix(n, (i, k) => new Complex(element(own, `${name}.A`, c, i, k)));
-      const { A: T, B: b } = bilinear(A, range(n, (i) => new Complex(element(own, `${name}.B`, c, i))), Math.exp(element(own, `${name}.log_dt`, c)));
-      return { T, b, C: range(n, (i) => new Complex(element(own, `${name}.C`, c, i))), D };
-    }
-    const dt = Math.exp(element(own, `${name}.kernel.log_dt`, c));
-    const A = range(n / 2, (i) => new Complex(-Math.exp(element(own, `${name}.kernel.log_A_real`, c, i)), element(own, `${name}.kernel.A_imag`, c, i)));
-    return { T: diagonal(A.map((a) => a.times(dt).exp())), b: A.map((a) => a.times(dt).exp().minus(one).over(a)), C: A.map((_, i) => pair(own, `${name}.kernel.C`, c, i).times(2)), D };
-  }, glued);
 }
 
 /** Coupled Mamba's state space with fixed coefficients (Li et al. 2024, equations 5 and 6): each chain goes on from Σ_i weight[m][i] h^i. Rows by chain. */

@@ -4,8 +4,9 @@ import { compileText } from '../random/agree.js';
 import { lru } from './definitions.js';
 import { element } from './plain.js';
 import { alone, checkSystem, single } from './system.js';
+import { lruWeights } from './trained.js';
 
-checkSystem({ invariant: true, name: 'LRU', text: (n) => alone('LRU', `LRU(x, state = ${n})`), define: single((w, x, n) => lru(w, 'block', x, n)) });
+checkSystem({ invariant: true, name: 'LRU', text: (n) => alone('LRU', `LRU(x, state = ${n})`), weights: lruWeights, define: single((w, x, n) => lru(w, 'block', x, n)) });
 
 it('starts on the ring that it is told, with gamma = sqrt(1 - |lambda|^2)', () => {
   const { program } = compileText(alone('LRU', 'LRU(x, state = 64, r_min = 0.5, r_max = 0.8, max_phase = 0.3)'));

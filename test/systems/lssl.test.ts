@@ -4,8 +4,9 @@ import { compileText } from '../random/agree.js';
 import { legS, lssl } from './definitions.js';
 import { at, element, zeroOrderHold } from './plain.js';
 import { alone, checkSystem, single } from './system.js';
+import { lsslWeights } from './trained.js';
 
-checkSystem({ invariant: true, name: 'LSSL', text: (n) => alone('LSSL', `LSSL(x, state = ${n})`, 2), define: single((w, x, n) => lssl(w, 'block', x, n)) });
+checkSystem({ invariant: true, name: 'LSSL', text: (n) => alone('LSSL', `LSSL(x, state = ${n})`, 2), weights: lsslWeights, define: single((w, x, n) => lssl(w, 'block', x, n)) });
 checkSystem({ invariant: true, name: 'LSSL, zero-order hold', sizes: [4, 16], text: (n) => alone('LSSL', `LSSL(x, state = ${n}, discretisation = zoh)`, 2), define: single((w, x, n) => lssl(w, 'block', x, n, zeroOrderHold)) });
 
 it('starts from HiPPO-LegS', () => {

@@ -5,8 +5,9 @@ import { compileText } from '../random/agree.js';
 import { legS, s4, s4Matrix } from './definitions.js';
 import { at, Complex, matrix, solve, type Complex as Number_, type Matrix } from './plain.js';
 import { alone, checkSystem, single } from './system.js';
+import { s4Weights } from './trained.js';
 
-checkSystem({ invariant: true, name: 'S4', text: (n) => alone('S4', `S4(x, state = ${n})`, 2), define: single((w, x, n) => s4(w, 'block', x, n)) });
+checkSystem({ invariant: true, name: 'S4', text: (n) => alone('S4', `S4(x, state = ${n})`, 2), weights: s4Weights, define: single((w, x, n) => s4(w, 'block', x, n)) });
 
 /** c* (z - A)^-1 b: what a change of basis leaves as it is. */
 function transfer(A: Matrix, b: readonly Number_[], c: readonly Number_[], z: Number_): Number_ {

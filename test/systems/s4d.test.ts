@@ -4,12 +4,13 @@ import { compileText } from '../random/agree.js';
 import { legS, s4d, s4dBilinear } from './definitions.js';
 import { at, element } from './plain.js';
 import { alone, checkSystem, single } from './system.js';
+import { s4dWeights } from './trained.js';
 
 for (const init of ['lin', 'inv', 'legs', 'real'] as const) {
-  checkSystem({ invariant: true, name: `S4D, ${init}`, text: (n) => alone('S4D', `S4D(x, state = ${n}, init = ${init})`), define: single((w, x, n) => s4d(w, 'block', x, n, init === 'real')) });
+  checkSystem({ invariant: true, name: `S4D, ${init}`, text: (n) => alone('S4D', `S4D(x, state = ${n}, init = ${init})`), weights: s4dWeights, define: single((w, x, n) => s4d(w, 'block', x, n, init === 'real')) });
 }
 
-checkSystem({ invariant: true, name: 'S4D, bilinear', text: (n) => alone('S4D', `S4D(x, state = ${n}, discretisation = bilinear)`, 2), define: single((w, x, n) => s4dBilinear(w, 'block', x, n)) });
+checkSystem({ invariant: true, name: 'S4D, bilinear', text: (n) => alone('S4D', `S4D(x, state = ${n}, discretisation = bilinear)`, 2), weights: s4dWeights, define: single((w, x, n) => s4dBilinear(w, 'block', x, n)) });
 
 const weights = (init: string, n: number) => {
   const { program } = compileText(alone('S4D', `S4D(x, state = ${n}, init = ${init})`));
