@@ -15,7 +15,8 @@ export function applyPowers(graph: StageGraph, b: Builder): StageGraph {
   const load: Stage[] = [];
   const stages = graph.stages.map((stage): Stage => {
     const step = stage.strategy?.name === 'chunked' ? chunkStep(stage, graph.program, b) : undefined;
-    if (step?.kind !== 'chunk-step' || !step.fixed) return stage;
+    // Backward, the chunk that is cut short comes first: it has nothing to multiply unless the states begin with something.
+    if (step?.kind !== 'chunk-step' || !step.fixed || (stage.order === 'backward' && stage.states.some((s) => s.initial))) return stage;
     const [first] = stage.states;
     const span = (definitions[first?.def ?? 0] as Definition).span;
     const made = new Power(step, step.fixed, (name, indices, body) => {

@@ -21,7 +21,7 @@ describe('real functions', () => {
     expect(gelu(0)).toBe(0);
   });
   it('gelu and erfc vanish where what is left of a square would overflow', () => {
-    for (const x of [28.5, 1e3 + 0.1, 1e9 / 3, 1e200]) {
+    for (const x of [45.5, 1e3 + 0.1, 1e9 / 3, 1e200]) {
       expect(erfc(x)).toBe(0);
       expect(Math.abs(gelu(-x))).toBe(0);
       expect(gelu(x)).toBe(x);

@@ -170,8 +170,8 @@ class StageKernel {
       const end = w.int('end', imin(length, iadd(imul(k, CHUNK), int(CHUNK))));
       if (c.stage.order === 'backward') w.loop('t', iadd(end, int(-1)), iadd(imul(k, CHUNK), int(-1)), -1, {}, step);
       else w.loop('t', imul(k, CHUNK), end, 1, {}, step);
-      const last = c.stage.order === 'backward' ? int(0) : iadd(count, int(-1));
-      if (part.kind === 'apply') w.branch(icompare('eq', k, last), () => this.#states.keep(env, b), () => undefined);
+      // A product known at load is of a whole chunk: where the last is cut short the second pass says what it ends with.
+      if (part.kind === 'apply' && part.step.powers.length > 0) w.branch(icompare('lt', length, iadd(imul(k, CHUNK), int(CHUNK))), () => this.#states.keep(env, b), () => undefined);
       c.chunk = undefined;
     });
   }

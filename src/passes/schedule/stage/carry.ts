@@ -8,7 +8,7 @@ import { placeOf, type Env } from '../places.js';
 import type { StageContext } from './context.js';
 import type { Reads } from './reads.js';
 
-/** For one element of the domain and of what is elementwise, the chunks of its sequence one after another. The second pass says what they end with. */
+/** For one element of the domain and of what is elementwise, the chunks of its sequence one after another. */
 export function carryElement(c: StageContext, reads: Reads, step: ChunkStep, env: Env, b: Int, perSequence: Int, count: Int): void {
   const { w, storages } = c;
   const laned = c.shape.lane !== undefined;
@@ -41,4 +41,5 @@ export function carryElement(c: StageContext, reads: Reads, step: ChunkStep, env
     carried.forEach((name, i) => w.set(name, next[i] as Value));
     c.chunk = undefined;
   });
+  home.forEach((h, i) => store(h.buffer, h.at, { kind: 'reg', name: carried[i] as string }));
 }

@@ -41,7 +41,7 @@ function writtenBy(stage: Stage, layout: Layout, storages: Storages, part: Part)
   for (const s of stage.states) {
     written.add(storages.state(s).buffer);
     if (part.kind === 'carry') written.add(storages.chunkState(s, 'start').buffer);
-    if (part.kind === 'apply') written.add(storages.home(s).buffer);
+    if (part.kind === 'apply' && part.step.powers.length > 0) written.add(storages.home(s).buffer);
   }
   if (part.kind === 'summary') for (const q of part.step.products) written.add(storages.product(q).buffer);
   for (const a of stage.accumulators) {

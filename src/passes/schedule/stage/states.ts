@@ -85,7 +85,7 @@ export class States {
     const base = c.storages.point(storage, env, c.row(env));
     c.w.loop('s', int(0), int(storage.cells * storage.slots), c.lanes, { lanes: true }, (k) => c.w.store(buffer, iadd(base, k), num(0), 'vector'));
   }
-  /** What the last chunk ends with is where the next tile goes on from. */
+  /** What this chunk ends with is where the next tile goes on from. */
   keep(env: Env, sequence: Int): void {
     const c = this.#c;
     for (const s of c.stage.states) {

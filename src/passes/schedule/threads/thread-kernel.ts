@@ -117,8 +117,8 @@ class ThreadKernel {
   readonly #products: Products | undefined;
   /** The chunk's number among all of the batch. */
   #chunk: Int | undefined;
-  /** It is the last of its sequence in this tile. */
-  #isLast: Cond | undefined;
+  /** Nothing carries the states on from this chunk. */
+  #isCut: Cond | undefined;
 
   /** `through`: states may be shared out among threads that tell each other through it. */
   constructor(stage: Stage, layout: Layout, machine: Threads, signs: Signs, part: Part, through?: Exchange) {
@@ -292,7 +292,10 @@ class ThreadKernel {
     const length = this.#access.length();
     this.#chunk = w.int('chunk', iadd(imul(BATCH, this.#chunksOf(this.#access.scalar('T'))), c));
     const to = w.int('end', imin(length, iadd(from, int(CHUNK))));
-    this.#isLast = icompare('eq', c, this.#stage.order === 'backward' ? int(0) : w.int('last', iadd(this.#chunksOf(length), int(-1))));
+const short = this.#isShort();
+    this.#isCut = this.#part.kind === 'apply' && this.#part.step.powers.length > 0
+      ? { kind: 'ior', left: short, right: { kind: 'iand', left: icompare('lt', from, length), right: icompare('lt', length, iadd(from, int(CHUNK))) } }
+      : short;
     this.#eachPoint(w.int('id', iadd(imul(tile, threads), THREAD)), threads, { from, to, length });
     const grid: Grid = { threads, lanes: 1, groups: { times: tiles, of: 'T', each: 1, per: CHUNK, ...(this.#part.kind === 'summary' ? { from: CHUNK } : {}) }, batches: 'B' };
     return stageShared(this.#access.finish(name, w.body, grid), this.#machine);
@@ -430,8 +433,8 @@ class ThreadKernel {
   }
   #copyOut(env: Env): void {
     if (this.#part.kind === 'whole') { this.#toHome(env); return; }
-    // What the last chunk ends with is where the next tile goes on from.
-    if (this.#part.kind === 'apply') { this.#w.branch(this.#isLast as Cond, () => this.#toHome(env), () => undefined); return; }
+    // A product known at load is of a whole chunk: where the last is cut short this pass says what it ends with.
+    if (this.#part.kind === 'apply') { this.#w.branch(this.#isCut as Cond, () => this.#toHome(env), () => undefined); return; }
     for (const k of [...this.#kept, ...(this.#products ? [this.#products] : [])]) {
       if (k.own !== undefined) this.#each(k, (cell) => this.#storeAt(k.storage.buffer, this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell), this.#w.let(this.#loadCell(k, env, cell))));
     }
@@ -553,6 +556,7 @@ class ThreadKernel {
         });
         carried.forEach((register, i) => w.set(register, next[i] as Value));
       });
+      of.forEach(({ kept, cell }, i) => this.#storeAt(kept.home.buffer, this.#homeAt(kept, env, cell), state(i)));
     }, () => undefined);
     return this.#access.finish(name, w.body, { threads: GROUP_THREADS, lanes: 1, groups: { times: 1, of: 1, each: count, per: GROUP_THREADS, from: CHUNK }, batches: 'B' });
   }
