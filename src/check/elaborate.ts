@@ -8,7 +8,7 @@ import type { Builder } from '../ir/builder.js';
 import type { Axis, Definition, DefinitionId, Index } from '../ir/program.js';
 import { Declarations } from './declarations.js';
 import { Equations, snapshot, type Array_ } from './equations.js';
-import { chosenArm, functionNames, parts, type Env } from './expressions.js';
+import { chosenArm, functionNames, parts, reductionNames, type Env } from './expressions.js';
 import { broadcast, withSizes } from './broadcast.js';
 import type { LoadedFile } from './files.js';
 import { nearest, snakeCase } from './names.js';
@@ -253,7 +253,7 @@ export class Elaborator {
     const found = place.file.blocks.get(name);
     if (place.file.missing.has(name) || found?.declaration.broken) return { kind: 'broken' };
     if (found?.declaration.kind !== 'block') {
-      this.#diagnostics.error('SSM2020', e.callee.span, { name, near: nearest(name, [...place.file.blocks.keys(), ...functionNames]) });
+      this.#diagnostics.error('SSM2020', e.callee.span, reductionNames.includes(name) ? { name, reduction: true } : { name, near: nearest(name, [...place.file.blocks.keys(), ...functionNames]) });
       return { kind: 'broken' };
     }
     const { declaration: block, home } = found;

@@ -302,7 +302,7 @@ export class Expressions {
     if (random.has(name)) return this.#draw(e, name as Draw['kind'], scope, env);
     if (this.#defs.isMissing(name)) return undefined;
     if (!functionNames.includes(name)) {
-      this.#diagnostics.error('SSM2020', e.callee.span, { name, near: nearest(name, functionNames) });
+      this.#diagnostics.error('SSM2020', e.callee.span, reductionNames.includes(name) ? { name, reduction: true } : { name, near: nearest(name, functionNames) });
       return undefined;
     }
     const want = unary.has(name) || name === 'inverse_softplus' ? 1 : name === 'where' ? 3 : 2;

@@ -21,7 +21,7 @@ export const nameMessages = {
   SSM2017: (a: { what: string }) => a.what,
   SSM2018: (a: { name: string; got: number }) => `the size of \`${a.name}\` is ${a.got}: sizes are whole numbers from 1 to 2147483647`,
   SSM2019: (a: { what: string }) => `${a.what} is not known at compile time`,
-  SSM2020: (a: { name: string; near?: string | undefined }) => `there is no function or block \`${a.name}\`${maybe(a.near)}`,
+  SSM2020: (a: { name: string; near?: string | undefined; reduction?: boolean }) => `there is no function or block \`${a.name}\`${a.reduction ? `: a reduction names the index that it goes over, as \`${a.name}(n: ...)\` does` : maybe(a.near)}`,
   SSM2021: (a: { name: string; want: number; got: number }) => `\`${a.name}\` takes ${a.want} ${a.want === 1 ? 'argument' : 'arguments'}, got ${a.got}`,
   SSM2022: (a: { what: string; type: string; want: string }) => `${a.what} is ${a.type}; it must be ${a.want}`,
   SSM2023: (a: { name: string; axes: string }) => `\`${a.name}\` is an array over [${a.axes}]: give it its indices here`,

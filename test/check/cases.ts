@@ -38,6 +38,7 @@ export const cases: readonly Case[] = [
   ['SSM2018', model(`axis q = 1.5\n${out}`), '1.5', 'whole numbers'],
   ['SSM2019', model(`axis q = x\n${out}`), 'x', 'compile time'],
   ['SSM2020', model('output y[t, c] = sofplus(x[t, c])'), 'sofplus', 'did you mean `softplus`'],
+  ['SSM2020', model('output y[t] = 2 * sum(x[t, c])'), 'sum', 'a reduction names the index that it goes over, as `sum(n: ...)` does'],
   ['SSM2021', model('output y[t, c] = max(x[t, c])'), 'max(x[t, c])', 'takes 2 arguments'],
   ['SSM2022', model('output y[t, c] = relu(complex(x[t, c], 1))'), 'complex(x[t, c], 1)', 'a complex number'],
   ['SSM2023', model('output y[t, c] = x'), 'x', 'give it its indices'],
