@@ -1,7 +1,7 @@
 /** Expressions of equations to expressions of the program: indices resolved, axes and types checked. */
 import type { CallExpr, Expr as Syntax, MatchExpr, NameExpr, ReductionExpr, Span } from '../../grammar/ast.js';
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
-import { affineAdd, affineConstant, affineOf, freeIndices, readsTime, substitute, type Builder } from '../ir/builder.js';
+import { affineAdd, affineConstant, affineOf, affineValue, freeIndices, readsTime, substitute, type Builder } from '../ir/builder.js';
 import type { Affine, Axis, DefinitionId, Draw, Expr, Index, ReduceOp, Type, UnaryOp } from '../ir/program.js';
 import type { ArrayEntity } from './broadcast.js';
 import { nearest } from './names.js';
@@ -257,6 +257,7 @@ export class Expressions {
     const b = this.#b;
     const x = this.of(e.left, scope, env);
     if (e.op === '^') {
+      if (uses(e.right, env)) return this.#powerOfIndex(e, x, scope, env);
       const n = constantValue(e.right, scope, this.#diagnostics);
       if (!x || n === undefined) return undefined;
       if (!Number.isInteger(n)) {
@@ -283,6 +284,23 @@ export class Expressions {
       case '&&': return both(['bool']) ? b.binary('and', x, y) : undefined;
       case '||': return both(['bool']) ? b.binary('or', x, y) : undefined;
     }
+  }
+  /** A constant to an index, such as (-1)^n: 2^(n·log2 |c|), its sign cos(πn). */
+  #powerOfIndex(e: Extract<Syntax, { kind: 'binary' }>, base: Expr | undefined, scope: Scope, env: Env): Expr | undefined {
+    const b = this.#b;
+    if (!base) return undefined;
+    const value = numberOf(base);
+    if (!value || mentionsTime(e.right)) {
+      this.#diagnostics.error('SSM2019', e.right.span, { what: mentionsTime(e.right) ? 'an exponent with t' : 'an exponent with an index, of anything but a constant other than 0,' });
+      return undefined;
+    }
+    const found = this.#affine(e.right, scope, env, false);
+    if (!found) return undefined;
+    const n = affineValue(b, found.affine);
+    const size = b.unary('exp2', b.binary('mul', b.const(Math.log2(Math.abs(value))), n));
+    const sign = b.unary('cos', b.binary('mul', b.const(Math.PI), n));
+    if (Math.abs(value) === 1) return value > 0 ? b.const(1) : sign;
+    return value > 0 ? size : b.binary('mul', size, sign);
   }
   #match(e: MatchExpr, scope: Scope, env: Env): Expr | undefined {
     const arm = chosenArm(e.subject, e.arms, scope, this.#diagnostics, e.span);
@@ -467,6 +485,14 @@ function rename(b: Builder, root: Expr, from: Index, to: Index): Expr {
 }
 const scaled = (x: { affine: Affine; t: number }, by: number): { affine: Affine; t: number } =>
   ({ affine: { constant: x.affine.constant * by, terms: x.affine.terms.map((t) => ({ index: t.index, coefficient: t.coefficient * by })) }, t: x.t * by });
+/** Of a number as it is written: 2, -1, 1 / 3. */
+function numberOf(e: Expr): number | undefined {
+  if (e.kind === 'const') return e.value;
+  if (e.kind === 'unary' && e.op === 'neg') { const x = numberOf(e.arg); return x === undefined ? undefined : -x; }
+  if (e.kind !== 'binary' || e.op !== 'div') return undefined;
+  const [x, y] = [numberOf(e.left), numberOf(e.right)];
+  return x === undefined || y === undefined ? undefined : x / y;
+}
 function uses(e: Syntax, env: Env): boolean {
   if (e.kind === 'name' && !e.indices) return e.name.text === 't' || env.indices.has(e.name.text);
   if (e.kind === 'call' && e.callee.text === 'size') return false;

@@ -37,6 +37,7 @@ export const cases: readonly Case[] = [
   ['SSM2017', model(`match x { a => { axis q = 1 } }\n${out}`), 'x', 'a match is on an option'],
   ['SSM2018', model(`axis q = 1.5\n${out}`), '1.5', 'whole numbers'],
   ['SSM2019', model(`axis q = x\n${out}`), 'x', 'compile time'],
+  ['SSM2019', model('output y[t, c] = x[t, c]^c'), 'c', 'an exponent with an index, of anything but a constant other than 0, is not known at compile time'],
   ['SSM2020', model('output y[t, c] = sofplus(x[t, c])'), 'sofplus', 'did you mean `softplus`'],
   ['SSM2020', model('output y[t] = 2 * sum(x[t, c])'), 'sum', 'a reduction names the index that it goes over, as `sum(n: ...)` does'],
   ['SSM2021', model('output y[t, c] = max(x[t, c])'), 'max(x[t, c])', 'takes 2 arguments'],

@@ -111,3 +111,9 @@ describe('the interpreter is what the paper defines', () => {
     expect(normwise(y?.data ?? [], Float64Array.from(want.flat()))).toBeLessThan(1e-10);
   });
 });
+it('a constant to an index is what it says: (-1)^n, 3^(2 n), (1/2)^(k - n)', () => {
+  const { program } = compileText('model M {\n  axis n = 4\n  axis k = n\n  input x[t]\n  output y[t, n] = ((-1)^(n + 1) * 3^(2 * n) + sum(k: (-1 / 2)^(k - n))) * x[t]\n}');
+  if (!program) throw new Error('it does not compile');
+  const y = interpret(program, new Map(), new Map([['x', { shape: [1, 1], data: Float64Array.of(1) }]])).outputs.get('y')?.data ?? [];
+  range(4, (n) => expect(y[n]).toBeCloseTo((-1) ** (n + 1) * 3 ** (2 * n) + sum(4, (k) => (-0.5) ** (k - n)), 10));
+});
