@@ -9,9 +9,10 @@ import { groupMemoryBytes, type Kernel } from '../ir/kernel.js';
 import { visitStmts } from '../ir/map-kernel.js';
 import type { Phase, Stage } from '../ir/stages.js';
 import { arenaBytes, arrangement, groupsOf, launchedFor, widthOf } from '../runtime/gpu/arrangement.js';
+import { manifestFor } from '../runtime/gpu/suited.js';
 import { FIRST_WORK, slicesThatFit, tileSteps } from '../runtime/gpu/slices.js';
 import { FOLD } from '../runtime/webgpu/gpu.js';
-import type { BufferSpec, GpuPlan } from '../runtime/manifest.js';
+import type { BufferSpec, GpuPlan, LaunchGrid } from '../runtime/manifest.js';
 import type { StorageChoice } from '../passes/schedule/storage.js';
 import { countKernel } from './count.js';
 import { domainText } from './explain.js';
@@ -86,8 +87,10 @@ const webgpu: Device = { language: 'WGSL', mostBytes: 128 * 2 ** 20, fold: FOLD,
 /** An index reaches so many elements; threads of a warp exchange registers. */
 const cuda: Device = { language: 'CUDA C++', mostBytes: 4 * (2 ** 31 - 2 ** 16), fold: 2 ** 31 - 1, sumBytes: (lanes) => (lanes > 32 ? lanes / 8 : 0), sumBarriers: () => 2 };
 
-export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly batch: number; readonly length: number }): GpuExplanation {
-  const { manifest, schedule, graph } = module;
+/** `on`: a device that many threads fill, or one that few do. */
+export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly batch: number; readonly length: number }, on: NonNullable<LaunchGrid['on']> = 'many'): GpuExplanation {
+  const { schedule, graph } = module;
+  const manifest = manifestFor(on, module.manifest);
   const plan = manifest.gpu as GpuPlan;
   const device = 'wgsl' in module ? webgpu : cuda;
   const source = 'wgsl' in module ? module.wgsl : module.source;

@@ -163,6 +163,8 @@ export interface Grid {
   readonly part?: 'within' | 'after';
   /** A number known at load: where it isn't 0, every part of a sequence is one that `after` is for. */
   readonly grows?: string;
+  /** Only on devices that many threads fill, or that few do. */
+  readonly on?: 'many' | 'few';
 }
 /** times · ⌈of · each / per⌉ groups; `of` is the number of rows, of steps, of rows of the batch, or 1. */
 export interface Groups {

@@ -84,6 +84,8 @@ export interface Stage {
   readonly strategy?: {
     readonly name: Strategy;
     readonly why: string;
+    /** On devices that few threads fill it is run in the order of time all the same. */
+    readonly fewSerial?: boolean;
     /** The other ways to run it: whether they are possible, and what speaks against them. */
     readonly weighed?: readonly { readonly name: Strategy; readonly possible: boolean; readonly why: string }[];
   };

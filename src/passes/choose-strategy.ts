@@ -5,8 +5,7 @@
  * machines with more threads than channels. convolution: a time-invariant recurrence by its kernel, where the state is large: streams, and what lies
  * beyond the kernel, are run in order. step: a step at a time, where the recurrence isn't affine, or on request.
  *
- * It is chosen for the machine, before the batch is known: a choice by the batch would change the bits of its rows. A model is
- * chunked on request only: pieces of a stream would have other bits than the whole, and the few steps of the self-test reach no carry.
+ * It is chosen for the machine, before the batch is known: a choice by the batch would change the bits of its rows (fill.ts).
  */
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
 import type { Builder } from '../ir/builder.js';
@@ -20,14 +19,13 @@ import { applyConvolutions } from './convolution/apply.js';
 import { convolutionCost, scanCost, TYPICAL_LENGTH } from './convolution/cost.js';
 import { kernelLength, MIN_LENGTH, WORTHWHILE_LENGTH } from './convolution/length.js';
 import { recognise, type Convolution, type NoConvolution } from './convolution/recognise.js';
+import { fillOf, type Fill } from './fill.js';
 import { CHUNK } from './schedule/limits.js';
 import type { Machine } from './schedule/shape.js';
 
 /** The reason of a strategy that the user forced. */
 export const ASKED = 'asked for';
 const UNWEIGHED = 'its transition has no t; on request only, by --strategy convolution: what it costs on this machine is not known, and on one whose threads take turns at barriers, as a GPU made of software, it was slower than the scan';
-/** Rows of a batch that a machine is to be filled with. */
-const TYPICAL_BATCH = 8;
 type Weighed = NonNullable<NonNullable<Stage['strategy']>['weighed']>;
 
 /** `source`: the recurrences as the user wrote them, to say in whose words what forbids a scan. */
@@ -47,11 +45,12 @@ export function chooseStrategies(
     if (named && wanted === 'chunked' && step.kind === 'none') diagnostics.error('SSM4101', named.span, { state: named.name, why: step.why });
     const why = step.kind === 'none' && !affine ? ((named && source && reasonOf(named.name, source)) ?? step.why) : '';
     if (named && !affine) diagnostics.warning('SSM3301', named.span, { state: named.name, why });
-    const fill = fillOf(stage, machine);
+    const fill = machine.threads && fillOf(stage, step, machine.threads);
     const options = weigh(step, affine, why, fill, convolution, faster.get(stage)?.why ?? (machine.costs ? 'its transition has no t' : UNWEIGHED));
     const choose = (name: Strategy, because?: string): Stage => {
       const own = options.find((o) => o.name === name);
-      return { ...stage, strategy: { name, why: because ?? own?.why ?? '', weighed: options.filter((o) => o.name !== name) } };
+      const fewSerial = name === 'chunked' && because !== ASKED && machine.threads?.maybeFew;
+      return { ...stage, strategy: { name, why: because ?? own?.why ?? '', ...(fewSerial ? { fewSerial } : {}), weighed: options.filter((o) => o.name !== name) } };
     };
     if (wanted === 'chunked' && step.kind === 'chunk-step') return choose('chunked', ASKED);
     if (wanted === 'step') return choose('step', ASKED);
@@ -60,6 +59,7 @@ export function chooseStrategies(
       chosen.set(convolved, convolution);
       return convolved;
     }
+    if (wanted === 'auto' && fill?.chunks) return choose('chunked');
     return affine ? choose('serial') : choose('step');
   });
   const done = applyPowers({ ...graph, stages }, builder);
@@ -89,19 +89,6 @@ function mayGrow(graph: StageGraph, stage: Stage, stability: readonly StabilityR
   const names = new Set(stage.items.map((i) => (graph.program.definitions[i.def]?.name ?? '').replace(/#.*$/, '')));
   return stability.some((r) => r.verdict === 'may-grow' && r.states.some((s) => names.has(s.replace(/#.*$/, ''))));
 }
-interface Fill {
-  /** What the machine has to do at once, in words. */
-  readonly text: string;
-  /** What speaks against chunks all the same. */
-  readonly but: string;
-}
-/** Of a machine with threads, whether the stage's points leave more than half of it idle: chunks take twice the arithmetic. */
-function fillOf(stage: Stage, { threads }: Machine): Fill | undefined {
-  if (!threads) return undefined;
-  const points = stage.domain.reduce((n, i) => n * i.axis.size, 1);
-  const few = 2 * TYPICAL_BATCH * points < threads.toFill;
-  return { but: few ? '; on request only: a stream in pieces would not have the bits of the whole' : '', text: `${points} points of a batch of ${TYPICAL_BATCH} are ${TYPICAL_BATCH * points} threads, and ${few ? 'fewer than' : 'at least'} half of the ${threads.toFill} that fill the machine` };
-}
 function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string, fill: Fill | undefined, convolution: Convolution | NoConvolution, costs: string): Weighed {
   if (!affine) return [
     { name: 'step', possible: true, why: notAffine },
@@ -111,9 +98,9 @@ function weigh(step: ChunkStep | NoChunkStep, affine: boolean, notAffine: string
   const size = step.kind === 'chunk-step' ? step.components.length : 0;
   const summary = size === 1 ? 'a number' : `a matrix of ${size}×${size}`;
   return [
-    { name: 'serial', possible: true, why: fill ? `a thread per point: ${fill.text}` : 'one thread runs its channels on the lanes; chunks would double the arithmetic' },
+    { name: 'serial', possible: true, why: fill?.serial ?? 'one thread runs its channels on the lanes; chunks would double the arithmetic' },
     step.kind === 'chunk-step'
-      ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: ${fill ? `twice the arithmetic; ${fill.text}${fill.but}` : 'for more threads than channels'}` }
+      ? { name: 'chunked', possible: true, why: `chunks of ${CHUNK} steps side by side, ${summary} per channel to summarise each: ${fill?.chunked ?? 'for more threads than channels'}` }
       : { name: 'chunked', possible: false, why: step.why },
     convolution.kind === 'none' ? { name: 'convolution', possible: false, why: convolution.why } : { name: 'convolution', possible: true, why: costs },
     { name: 'step', possible: true, why: 'what streaming does; the same order as serial' },

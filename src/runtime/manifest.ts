@@ -57,6 +57,8 @@ export interface LaunchGrid {
   /** Not launched for every part of a sequence (see `part` above): 'within' for 0 and 1, 'after' for 1 and 2; where the constant `grows` isn't 0, 'after' for all. */
   readonly part?: 'within' | 'after';
   readonly grows?: BufferId;
+  /** Only on devices that many threads fill, or only where few do: a CPU that plays a GPU. */
+  readonly on?: 'many' | 'few';
 }
 
 /** Where a tensor's elements go, or come from: `runs` runs of `length` elements, `stride` apart, from `offset` in the buffer's row. */

@@ -15,7 +15,7 @@ import { ENTRY, printEntry } from './print.js';
 
 export const cuda = {
   name: 'cuda',
-  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: limits.sharedBytes / 2, tileWorth: limits.sharedBytes / 2, toFill: 65536, exchange: 32, wide: true, copies: true, tensor: ['f16', 'bf16'], unroll: 64 }, storage: { f16: { together: 1, side: 8 }, bf16: { together: 1, side: 8 } } } satisfies Capabilities,
+  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: limits.sharedBytes / 2, tileWorth: limits.sharedBytes / 2, toFill: 65536, maybeFew: false, exchange: 32, wide: true, copies: true, tensor: ['f16', 'bf16'], unroll: 64 }, storage: { f16: { together: 1, side: 8 }, bf16: { together: 1, side: 8 } } } satisfies Capabilities,
   emit,
 } as const;
 

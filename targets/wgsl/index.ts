@@ -12,7 +12,7 @@ import { groupReduction, subgroupReduction } from './reductions.js';
 export const wgsl = {
   name: 'wgsl',
   // All of a group's memory is set to zero before it runs: by SwiftShader with a store for each element, in code that takes it 0.5 ms to compile.
-  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: 4096, tileWorth: 8192, toFill: 4096, exchange: 1, wide: false, copies: false, unroll: 64 }, storage: { f16: { together: 2 }, bf16: { together: 2 } } } satisfies Capabilities,
+  caps: { lanes: 1, registers: 64, threads: { perGroup: limits.threads, shared: limits.sharedBytes, sharedWorth: 4096, tileWorth: 8192, toFill: 4096, maybeFew: true, exchange: 1, wide: false, copies: false, unroll: 64 }, storage: { f16: { together: 2 }, bf16: { together: 2 } } } satisfies Capabilities,
   emit,
 } as const;
 

@@ -12,18 +12,19 @@ const count = Number(process.env['COUNT'] ?? 100);
 
 interface Case {
   readonly seed: number;
-  readonly strategy: 'auto' | 'chunked';
+  readonly strategy: 'auto' | 'serial';
   readonly prefix: string;
   readonly problem: Problem;
 }
-/** Chunks are on request only: where they can be had, the program is run in both ways. */
+/** So few points are run in chunks, where they can be: the program is run in both ways. */
 function cases(s: number): Case[] {
   const { text } = randomSpec(s);
-  return (['auto', 'chunked'] as const).flatMap((strategy) => {
-    const compiled = compileText(text, strategy, { cuda: true });
-    if (strategy === 'chunked' && compiled.diagnostics.some((d) => d.code === 'SSM4101')) return [];
-    return [{ seed: s, strategy, prefix: `s${s}${strategy === 'auto' ? '' : 'c'}_`, problem: problem(compiled, s) }];
-  });
+  const chosen = compileText(text, 'auto', { cuda: true });
+  const chunks = chosen.module?.cuda?.graph.stages.some((stage) => stage.strategy?.name === 'chunked');
+  return [
+    { seed: s, strategy: 'auto', prefix: `s${s}_`, problem: problem(chosen, s) },
+    ...(chunks ? [{ seed: s, strategy: 'serial' as const, prefix: `s${s}s_`, problem: problem(compileText(text, 'serial', { cuda: true }), s) }] : []),
+  ];
 }
 
 describe.skipIf(missing !== undefined)(`random programs, seeds ${seed} to ${seed + count - 1}, of the CUDA source on the CPU and the interpreter${missing === undefined ? '' : ` (skipped: there is no ${missing})`}`, () => {

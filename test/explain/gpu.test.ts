@@ -18,7 +18,7 @@ function compiled(text: string, strategy: Chosen = 'auto'): WebgpuModule {
   if (!module?.webgpu) throw new Error(diagnostics.map((d) => d.text).join('\n'));
   return module.webgpu;
 }
-const costs = (text: string, length: number, batch = 1): { run: Cost; push?: Cost } => explainGpu(compiled(text), { batch, length });
+const costs = (text: string, length: number, batch = 1): { run: Cost; push?: Cost } => explainGpu(compiled(text, 'serial'), { batch, length });
 const bytes = (elements: number): number => 4 * elements;
 
 describe('the cost of a kernel', () => {
@@ -72,6 +72,9 @@ describe('the cost of a kernel', () => {
     const text = 'model C {\n  axis c = 2\n  input x[t, c]\n  param a[c] = uniform(0.1, 0.9)\n  state h[t, c] = a[c] * h[t-1, c] + x[t, c]\n  output y[t, c] = h[t, c]\n}';
     const of = (length: number): number => explainGpu(compiled(text, 'chunked'), { batch: 1, length }).run.dispatches;
     expect([of(63), of(64), of(200)]).toEqual([1, 3, 3]);
+    // Where they are chosen, a device that few threads fill has the one kernel.
+    const chosen = (length: number, on: 'many' | 'few'): number => explainGpu(compiled(text), { batch: 1, length }, on).run.dispatches;
+    expect([chosen(63, 'many'), chosen(200, 'many'), chosen(63, 'few'), chosen(200, 'few')]).toEqual([1, 3, 1, 1]);
   });
 });
 
@@ -118,13 +121,13 @@ describe.skipIf(missing !== undefined)('dispatches', () => {
       return tap.dispatches;
     };
     for (const [batch, length] of [[1, 5], [1, 64], [3, 70]] as const) {
-      const said = explainGpu(module.webgpu as WebgpuModule, { batch, length });
+      const said = explainGpu(module.webgpu as WebgpuModule, { batch, length }, 'few');
       expect(said.slices).toEqual([{ rows: batch, tiles: [length] }]);
       expect(await counted(() => model.run({ x: { data: numbers(batch * length * width, 1), shape: [batch, length, width] } }))).toBe(said.run.dispatches);
     }
     const stream = model.stream();
     await stream.push({ x: numbers(width, 1) });
-    const { push, stages } = explainGpu(module.webgpu as WebgpuModule, { batch: 1, length: 1 });
+    const { push, stages } = explainGpu(module.webgpu as WebgpuModule, { batch: 1, length: 1 }, 'few');
     expect(await counted(() => stream.push({ x: numbers(width, 2) }))).toBe(push?.dispatches);
     expect(push?.dispatches).toBeLessThanOrEqual(stages);
     model.dispose();

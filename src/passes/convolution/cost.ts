@@ -5,7 +5,7 @@
  */
 import { children, reads } from '../../ir/builder.js';
 import type { DefinitionId, Expr, Index } from '../../ir/program.js';
-import type { Stage } from '../../ir/stages.js';
+import type { Item, Stage } from '../../ir/stages.js';
 import { BLOCKS } from '../schedule/convolution/geometry.js';
 import type { Convolution } from './recognise.js';
 
@@ -26,23 +26,27 @@ const functions: ReadonlySet<string> = new Set(['exp', 'expm1', 'exp2', 'exp2m1'
 /** The length that the choice is made for: it is made once, and the costs' ratio changes little with the length. */
 export const TYPICAL_LENGTH = 4096;
 
-const size = (indices: readonly Index[]): number => indices.reduce((n, i) => n * i.axis.size, 1);
+/** Elements over these indices. */
+export const size = (indices: readonly Index[]): number => indices.reduce((n, i) => n * i.axis.size, 1);
 
 export function scanCost(stage: Stage, costs: Costs): number {
+  return costs.operation * neededFor(stage, [...stage.stored, ...stage.states.map((s) => s.def)]).reduce((n, item) => n + size(item.inner) * operations(item.body), 0);
+}
+/** The items of a stage that these are computed from, themselves included. */
+export function neededFor(stage: Stage, roots: readonly DefinitionId[]): readonly Item[] {
   const items = new Map(stage.items.map((i) => [i.def, i]));
-  const needed = new Set<DefinitionId>();
+  const needed = new Map<DefinitionId, Item>();
   const need = (id: DefinitionId): void => {
     const item = items.get(id);
     if (!item || needed.has(id)) return;
-    needed.add(id);
+    needed.set(id, item);
     for (const r of reads(item.body)) need(r);
   };
-  for (const id of [...stage.stored, ...stage.states.map((s) => s.def)]) need(id);
-  return costs.operation * [...needed].reduce((n, id) => n + size(items.get(id)?.inner ?? []) * operations(items.get(id)?.body as Expr), 0);
+  for (const id of roots) need(id);
+  return [...needed.values()];
 }
-/** Common subexpressions once, sums as often as they have terms. */
-function operations(root: Expr): number {
-  const seen = new Set<Expr>();
+/** Common subexpressions once, those of `seen` not at all, sums as often as they have terms; a function as so many. */
+export function operations(root: Expr, seen = new Set<Expr>(), each = FUNCTION): number {
   const visit = (e: Expr): number => {
     if (seen.has(e)) return 0;
     seen.add(e);
@@ -50,7 +54,7 @@ function operations(root: Expr): number {
     switch (e.kind) {
       case 'const': case 'index': case 'read': return 0;
       case 'reduce': return (e.over === 'time' ? 1 : e.over.axis.size) * (1 + inside);
-      case 'unary': return inside + (functions.has(e.op) ? FUNCTION : 1);
+      case 'unary': return inside + (functions.has(e.op) ? each : 1);
       default: return inside + 1;
     }
   };

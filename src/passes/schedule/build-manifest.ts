@@ -41,7 +41,7 @@ function tileSteps(graph: StageGraph, rowBytes: number): number {
   if (lengths.length > 0) return Math.min(...lengths);
   const strategies = new Set(graph.stages.map((s) => (s.strategy?.why === ASKED ? s.strategy.name : undefined)));
   if (strategies.has('step')) return 1;
-  const unit = strategies.has('chunked') ? CHUNK : 16;
+  const unit = graph.stages.some((s) => s.strategy?.name === 'chunked') ? CHUNK : 16;
   return Math.min(256, Math.max(MIN_TILE, unit * Math.floor(TILE_BYTES / Math.max(1, rowBytes) / unit)));
 }
 

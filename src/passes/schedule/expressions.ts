@@ -41,6 +41,8 @@ export interface Context {
   readonly load: (e: ExprOf<'read'>, env: Env) => Value;
   /** The argument of an exponential is at most 0, and it decays a state. */
   readonly decays: (arg: Expr) => boolean;
+  /** What a decay takes from 1 is wanted for itself too: no sum hides it. */
+  readonly increments?: boolean;
 }
 
 /** Chains of operations side by side: fewer leave a processor waiting for results, more don't fit the registers. */
@@ -71,7 +73,7 @@ export class Expressions {
       if (seen.has(e)) return;
       seen.add(e);
       for (const kid of children(e)) visit(kid);
-      const change = this.#decayedSum(e);
+      const change = context.increments ? undefined : this.#decayedSum(e);
       if (change) this.#changes.add(change);
     };
     for (const item of items) visit(item.body);

@@ -69,6 +69,8 @@ function when(part: NonNullable<Grid['part']>, grows: string, { whole, length }:
   const parameters: Kernel['parameters'] = [...kernel.parameters, { kind: 'buffer', name: grows, access: 'read', element: 'f32' }, ...scalars.map((name) => ({ kind: 'scalar' as const, name }))];
   return { ...kernel, parameters, body: [{ kind: 'if', cond, then: kernel.body, else: [] }] };
 }
+/** A launch for some devices of the machine's kind alone. */
+const on = (devices: NonNullable<Grid['on']>, kernel: Kernel): Kernel => (kernel.grid ? { ...kernel, grid: { ...kernel.grid, on: devices } } : kernel);
 /** What the weights say of a convolution's growth: it is known when they are bound. */
 const flagged = (buffer: string, flag: 0 | 1): Cond => ({
   kind: 'all', mask: { kind: 'binary', op: 'eq', left: { kind: 'load', buffer, at: int(0), access: 'uniform' }, right: { kind: 'number', value: flag } }, ...(flag === 1 ? { rare: true } : {}),
@@ -139,8 +141,12 @@ class Scheduler {
       made.push(threads ? threadKernel(stage, entry, this.#layout, threads, this.#signs, part) : boundDecay(stageKernel(stage, entry, this.#layout, machine, this.#signs, part)));
     };
     const step = stage.strategy?.name === 'chunked' ? chunkStep(stage, this.#graph.program, this.#builder) : undefined;
-    if (step?.kind === 'chunk-step') for (const kind of ['summary', 'carry', 'apply'] as const) write({ kind, step });
-    else write({ kind: 'whole' });
+    if (step?.kind === 'chunk-step') {
+      const few = stage.strategy?.fewSerial ? this.#entry(stage, 'serial') : undefined;
+      if (few !== undefined && threads) made.push(on('few', threadKernel(stage, few, this.#layout, threads, this.#signs)));
+      for (const kind of ['summary', 'carry', 'apply'] as const) write({ kind, step });
+      if (few !== undefined) made.splice(1, made.length, ...made.slice(1).map((k) => on('many', k)));
+    } else write({ kind: 'whole' });
     if (stage.convolved) {
       const grows = growsOf(stage.name, this.#layout, this.#machine.lanes);
       const { convolved } = stage;
@@ -177,7 +183,7 @@ class Scheduler {
     const args = kernel.parameters.map((p): LaunchArgument =>
       p.kind === 'scalar' ? { scalar: p.name.slice(1) as 'B' | 'T' | 'R' | 't0' | 'part' } : p.name === LENGTHS ? { scalar: 'lengths' } : { buffer: this.#layout.id(p.name) });
     const { grid } = kernel;
-    return { kind: 'kernel', entry: this.#shared.of(kernel).name, arguments: args, ...(grid ? { grid: { ...grid.groups, batches: grid.batches, ...(grid.part ? { part: grid.part } : {}), ...(grid.grows === undefined ? {} : { grows: this.#layout.id(grid.grows) }) } } : {}) };
+    return { kind: 'kernel', entry: this.#shared.of(kernel).name, arguments: args, ...(grid ? { grid: { ...grid.groups, batches: grid.batches, ...(grid.part ? { part: grid.part } : {}), ...(grid.grows === undefined ? {} : { grows: this.#layout.id(grid.grows) }), ...(grid.on ? { on: grid.on } : {}) } } : {}) };
   }
   /** Each past is moved on once its last reader of this tile is done. */
   #steps(kernels: readonly Kernel[]): Launch[] {

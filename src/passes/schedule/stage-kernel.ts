@@ -52,7 +52,7 @@ class StageKernel {
       writer: c.w, envs: c.envs, lanes: c.lanes, laneLoops: c.shape.laneLoops, unroll: c.load ? 1 : UNROLL,
       item: (e) => (isNow(e.time) && !accumulated.has(e.def) ? c.items.get(e.def) : undefined),
       load: (e, env) => this.#reads.load(e, env),
-      decays: (arg) => stage.anchor === 'scan' && signs.of(arg).nonPositive,
+      decays: (arg) => stage.anchor === 'scan' && signs.of(arg).nonPositive, increments: part.kind === 'summary',
     }, [...stage.items, ...(part.kind === 'summary' ? part.step.products : [])]);
   }
 

@@ -77,7 +77,6 @@ function notPaired(stage: Stage, item: Item): string | undefined {
   // A group's threads write neighbours, and show them to each other.
   if (together && item.inner.length === 1 && item.inner[0] === last && last.axis.size > UNROLL) return undefined;
   if (last !== (lane ?? stage.domain.at(-1))) return `members of \`${last.name}\` are written one after another`;
-  if (stage.strategy?.name === 'chunked') return 'chunks are asked for: a thread keeps the states of one channel';
   if (stage.strategy?.name === 'convolution') return 'a convolution is asked for: a thread computes steps of one channel';
   const cells = stage.states.reduce((n, s) => n + (s.depth + (s.inPlace ? 0 : 1)) * (stage.items.find((i) => i.def === s.def)?.inner ?? []).reduce((m, i) => m * i.axis.size, 1), 0);
   return 2 * cells > PAIR_CELLS ? `the states of two members of \`${last.name}\` are ${2 * cells} numbers, more than the ${PAIR_CELLS} that a thread keeps` : undefined;

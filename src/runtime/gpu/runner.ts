@@ -11,7 +11,7 @@ import { narrowOf, stateBytes } from './arrangement.js';
 import { gpuFailure } from './errors.js';
 import type { Frame } from './frame.js';
 import type { Machine } from './machine.js';
-import { knownAnswer, selfTest, type KnownAnswer } from './self-test.js';
+import { knownAnswer, runSteps, selfTest, type KnownAnswer } from './self-test.js';
 import { Session, type GpuModel } from './session.js';
 
 const TRIES = 3;
@@ -29,7 +29,7 @@ export interface Opening<B> {
 
 /** A session that has passed the self-test, behind a runner. The answers to test by are computed while the machine's kernels are compiled. */
 export async function runOn<B>(opening: Opening<B>, opened: Promise<Machine<B>>, reference: Reference): Promise<Runner> {
-  const answer = knownAnswer(reference, opening.of.plan.convolved !== undefined);
+  const answer = knownAnswer(reference, runSteps(opening.of.manifest));
   // Nobody asks for it where there is no machine.
   answer.catch(() => undefined);
   const machine = await opened;
@@ -66,8 +66,8 @@ async function complete<B>(machine: Machine<B>, of: GpuModel, known: KnownAnswer
 async function test<B>(session: Session<B>, of: GpuModel, known: KnownAnswer): Promise<void> {
   const stored = of.manifest.buffers.map(narrowOf).find((type) => type !== undefined);
   const { outputs } = of.plan.origins;
-  const whole = of.manifest.notStreamable === undefined ? known.run && [known.run] : known.pieces;
-  if (whole) await selfTest(whole, outputs, (job) => session.run(placed(of, job)), stored);
+  const whole = [...(of.manifest.notStreamable === undefined ? [] : known.pieces), ...(known.run ? [known.run] : [])];
+  await selfTest(whole, outputs, (job) => session.run(placed(of, job)), stored);
   if (of.manifest.notStreamable !== undefined) return;
   const frame = await session.frame(1, Math.max(...known.pieces.map((job) => job.time)));
   try {

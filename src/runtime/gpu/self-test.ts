@@ -21,6 +21,13 @@ const NARROW_TOLERANCE = { f16: 5e-2, bf16: 0.4 } as const;
 /** Outputs smaller than this (root mean square) may be what is left where large numbers cancel. */
 const LEAST = 1e-3;
 
+/** Steps that a run takes to reach every kernel that pieces are too short for, and to need its results; 0: there is none. */
+export function runSteps({ step, gpu }: Manifest): number {
+  // The first chunk may begin with 0: what two of them give is read by the third.
+  const chunk = Math.max(0, ...step.map((l) => (l.kind === 'kernel' ? (l.grid?.from ?? 0) : 0)));
+  return chunk > 0 ? 2 * chunk + 6 : gpu?.convolved === undefined ? 0 : RUN;
+}
+
 export interface KnownAnswer {
   /** As wasm filled them. */
   readonly pieces: readonly Job[];
@@ -28,8 +35,8 @@ export interface KnownAnswer {
   readonly run?: Job;
 }
 
-/** What wasm makes of it; undefined where there is no wasm to ask. `runs`: what a run launches is not what pushes do. */
-export async function knownAnswer({ manifest, load }: Reference, runs: boolean): Promise<KnownAnswer | undefined> {
+/** What wasm makes of it; undefined where there is no wasm to ask. `steps`: of a run, where it launches what pushes don't. */
+export async function knownAnswer({ manifest, load }: Reference, steps: number): Promise<KnownAnswer | undefined> {
   try {
     const runner = await load();
     const streamed = manifest.notStreamable === undefined;
@@ -37,7 +44,7 @@ export async function knownAnswer({ manifest, load }: Reference, runs: boolean):
     const sequence = streamed ? runner.sequence(1) : undefined;
     for (const job of pieces) await (sequence ? sequence.push(job) : runner.run(job));
     sequence?.dispose();
-    const run = runs ? pieceOf(manifest, RUN, pieces.length) : undefined;
+    const run = steps > 0 ? pieceOf(manifest, steps, pieces.length) : undefined;
     if (run) await runner.run(run);
     runner.dispose();
     return { pieces, ...(run ? { run } : {}) };

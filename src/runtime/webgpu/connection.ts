@@ -17,7 +17,7 @@ export async function connect(wish: DeviceWish, wanted: readonly (readonly strin
   const choose = (has: GpuDevice['features']): readonly string[] => wanted.find((set) => set.every((f) => has?.has(f))) ?? [];
   if (wish.device) {
     if (!('lost' in wish.device && 'queue' in wish.device)) throw no('what was given as `device` is no GPUDevice');
-    return new Connection(wish.device, describe(wish.device.adapterInfo), false, choose(wish.device.features));
+    return new Connection(wish.device, describe(wish.device.adapterInfo), false, choose(wish.device.features), wish.device.adapterInfo?.isFallbackAdapter);
   }
   if (!wish.gpu) throw no('there is no navigator.gpu, and none was given as `gpu`');
   try {
@@ -25,7 +25,7 @@ export async function connect(wish: DeviceWish, wanted: readonly (readonly strin
     const adapter = await wish.gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) throw new Error(`no adapter: WebGPU is here, but no graphics device that it can use${wish.browser ? '' : '; on Linux it looks for a Vulkan driver, whose file VK_DRIVER_FILES can name'}`);
     const features = choose(adapter.features);
-    return new Connection(await adapter.requestDevice({ requiredFeatures: [...features] }), describe(adapter.info), true, features);
+    return new Connection(await adapter.requestDevice({ requiredFeatures: [...features] }), describe(adapter.info), true, features, adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
   } catch (error) {
     throw no(reason(error), error);
   }
@@ -39,6 +39,8 @@ export class Connection {
   readonly adapter: string;
   /** What it was asked for, beyond what every device has. */
   readonly features: readonly string[];
+  /** Few threads fill it: it is a CPU that plays a GPU. */
+  readonly isFew: boolean;
   readonly #ours: boolean;
   readonly #buffers = new Set<GpuBuffer>();
   readonly #lost: Promise<never>;
@@ -48,11 +50,12 @@ export class Connection {
   #complaint: string | undefined;
   bytes = 0;
 
-  constructor(device: GpuDevice, adapter: string, ours: boolean, features: readonly string[]) {
+  constructor(device: GpuDevice, adapter: string, ours: boolean, features: readonly string[], isFew = false) {
     this.device = device;
     this.adapter = adapter;
     this.#ours = ours;
     this.features = features;
+    this.isFew = isFew;
     this.#lost = device.lost.then((info) => {
       this.isLost = true;
       throw gpuFailure(5501, { why: info.message || info.reason || 'no reason given' });

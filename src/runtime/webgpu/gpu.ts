@@ -3,7 +3,10 @@ export interface Gpu {
   requestAdapter(options?: { powerPreference?: 'high-performance' }): Promise<GpuAdapter | null>;
 }
 export interface GpuAdapter {
-  readonly info?: { readonly vendor?: string; readonly architecture?: string; readonly description?: string };
+  /** `isFallbackAdapter`: a CPU plays the GPU. */
+  readonly info?: { readonly vendor?: string; readonly architecture?: string; readonly description?: string; readonly isFallbackAdapter?: boolean };
+  /** Where browsers said so before. */
+  readonly isFallbackAdapter?: boolean;
   readonly features: { has(name: string): boolean };
   requestDevice(descriptor?: { requiredFeatures?: string[] }): Promise<GpuDevice>;
 }

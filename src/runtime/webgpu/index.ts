@@ -3,6 +3,7 @@ import { reason, SsmcError } from '../errors.js';
 import { gpuFailure } from '../gpu/errors.js';
 import { openPlan, readText, type GpuPlanSource, type Source } from '../gpu/plan.js';
 import { runOn } from '../gpu/runner.js';
+import { suitedTo } from '../gpu/suited.js';
 import type { DeviceSource, LoadOptions } from '../model.js';
 import { connect, type Connection, type DeviceWish } from './connection.js';
 import type { Gpu, GpuDevice } from './gpu.js';
@@ -33,7 +34,7 @@ export function webgpu(source: WebgpuSource): DeviceSource {
       const take = (plain: boolean): Promise<Connection> => connect(wish, plain ? [] : variants.map((v) => v.features));
       const connection = await take(false);
       try {
-        const of = await openPlan(source.plan, weights);
+        const of = suitedTo(connection.isFew ? 'few' : 'many', await openPlan(source.plan, weights));
         const kernels = async (on: Connection): Promise<Kernels> => ({ ...of, wgsl: await readText((variants.find((v) => `${v.features}` === `${on.features}`) as Variant).wgsl) });
         const equipped = async (on: Connection): Promise<WebgpuMachine> => {
           try {

@@ -12,6 +12,8 @@ export interface Threads {
   readonly tileWorth: number;
   /** Threads that have to run at once to fill the machine. */
   readonly toFill: number;
+  /** Some devices of its kind are CPUs that play one: few threads fill them, and they say so when they are opened. */
+  readonly maybeFew: boolean;
   /** Neighbouring threads that can hand each other registers; 1: none. */
   readonly exchange: number;
   /** One load brings four numbers that lie side by side at a multiple of four. */

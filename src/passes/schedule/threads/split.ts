@@ -11,6 +11,8 @@ import type { Int } from '../../../ir/kernel.js';
 import type { Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Stage } from '../../../ir/stages.js';
 import { iadd, imul } from '../ints.js';
+import type { ProductEntry } from '../../chunk-step.js';
+import { TYPICAL_BATCH, UNROLL } from '../limits.js';
 import type { Place } from '../places.js';
 import { THREAD } from './access.js';
 import { countPoints } from './places.js';
@@ -25,8 +27,6 @@ export interface Split {
 }
 /** What lanes tell each other goes through. */
 export type Exchange = 'memory' | 'registers';
-/** Rows of a batch that a machine is to be filled with. */
-const TYPICAL_BATCH = 8;
 /** Registers for states and their coefficients, of the 255 that a thread may have. */
 const CELLS = 96;
 /** Points of a group, that share what it brings into its memory. */
@@ -34,11 +34,12 @@ export const GROUP_POINTS = 16;
 /** States that a lane has at least: fewer, and exchanging takes longer than stepping. */
 const LEAST = 4;
 
-/** How to share out the axis of `size` members, `copies` coefficients to each; undefined: not at all. */
-export function splitOf(stage: Stage, order: readonly Index[], size: number, copies: number, machine: Threads, through: Exchange): Split | undefined {
+/** How to share out a scan's states; undefined: not at all. `chunks`: so many of a sequence run side by side; `products` of a chunk's summary. */
+export function splitOf(stage: Stage, machine: Threads, through: Exchange, chunks = 1, products: readonly ProductEntry[] = []): Split | undefined {
+  const { size, copies } = stateLoops(stage, products.length);
   const most = through === 'registers' ? machine.exchange : Math.max(machine.exchange, machine.perGroup / GROUP_POINTS);
-  if (!isSplittable(stage, size)) return undefined;
-  const points = countPoints(order) * TYPICAL_BATCH;
+  if (stage.order === 'flat' || size <= UNROLL || !isSplittable(stage, size, products)) return undefined;
+  const points = countPoints(stage.domain) * TYPICAL_BATCH * chunks;
   // Where registers aren't exchanged, a group's lanes are dearer than idle threads.
   const toFill = machine.exchange > 1 ? machine.toFill : 0;
   let lanes = 1;
@@ -46,8 +47,35 @@ export function splitOf(stage: Stage, order: readonly Index[], size: number, cop
   while (fits(2 * lanes) && ((size / lanes) * (1 + copies) > CELLS || 2 * points * lanes <= toFill)) lanes *= 2;
   return lanes > 1 ? { size, lanes, run: size % (4 * lanes) === 0 ? 4 : 1 } : undefined;
 }
+/**
+ * A scan's loops over states, which are unrolled while that makes few enough copies of their bodies: how long they are, and the copies of
+ * each round. `products`: of a chunk's transitions, for each of the states.
+ */
+export function stateLoops(stage: Stage, products = 0): { size: number; copies: number } {
+  const inner = new Set<number>();
+  let small = Math.max(1, products);
+  for (const item of stage.items) visitExpr(item.body, (e) => {
+    if (e.kind !== 'reduce' || e.over === 'time') return;
+    if (e.over.axis.size > UNROLL) inner.add(e.over.axis.size);
+    else small = Math.max(small, e.over.axis.size);
+  });
+  for (const item of stage.items) for (const i of item.inner) {
+    if (i.axis.size > UNROLL) inner.add(i.axis.size);
+    else small = Math.max(small, i.axis.size);
+  }
+  const [only, ...more] = inner;
+  const none = { size: UNROLL, copies: 0 };
+  if (stage.anchor !== 'scan' || only === undefined || more.length > 0) return none;
+  const nested = stage.items.some((i) => i.inner.some((x) => x.axis.size === only) && hasReduceOf(i.body, only));
+  return nested ? none : { size: only, copies: small };
+}
+function hasReduceOf(root: Expr, size: number): boolean {
+  let found = false;
+  visitExpr(root, (e) => { if (e.kind === 'reduce' && e.over !== 'time' && e.over.axis.size === size) found = true; });
+  return found;
+}
 /** Every part of the stage takes member n of the axis by itself, or sums over all of them. */
-function isSplittable(stage: Stage, size: number): boolean {
+function isSplittable(stage: Stage, size: number, products: readonly ProductEntry[]): boolean {
   const along = (i: Index): boolean => i.axis.size === size && !stage.domain.includes(i);
   const own = new Set(stage.items.map((i) => i.def));
   // What this stage makes is read where it was made; of anything else, a part of a longer axis will do.
@@ -64,6 +92,7 @@ function isSplittable(stage: Stage, size: number): boolean {
     if (item.inner.filter(along).length > 1 || stage.domain.some((i) => i.axis.size === size && item.inner.includes(i))) return false;
     visitExpr(item.body, visit);
   }
+  for (const q of products) visitExpr(q.body, visit);
   for (const s of stage.states) {
     const item = stage.items.find((i) => i.def === s.def);
     if (!item?.inner.some(along)) return false;

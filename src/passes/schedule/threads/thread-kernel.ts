@@ -16,7 +16,7 @@ import type { Signs } from '../../sign.js';
 import { Expressions, identity, num, type Task } from '../expressions.js';
 import { iadd, icompare, imin, imul, int } from '../ints.js';
 import { rowMajor, type Layout, type StateStorage } from '../layout.js';
-import { CHUNK, UNROLL } from '../limits.js';
+import { CHUNK, TYPICAL_CHUNKS, UNROLL } from '../limits.js';
 import { affinePlace, Envs, placeKey, placeOf, type Env } from '../places.js';
 import { threadShape } from '../storage.js';
 import type { Part } from '../stage/storages.js';
@@ -26,7 +26,7 @@ import { Access, BATCH, GROUP, THREAD } from './access.js';
 import type { Threads } from './machine.js';
 import { bindPair, countPairs, PairStores } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
-import { GROUP_POINTS, memberOf, numberOf, placesOf, shareOf, splitOf, type Exchange, type Split } from './split.js';
+import { GROUP_POINTS, memberOf, numberOf, placesOf, shareOf, splitOf, stateLoops, type Exchange, type Split } from './split.js';
 import { stageShared, throughMemory } from './stage-shared.js';
 import { tensorContraction, tensorTilingOf } from './tensor.js';
 import { tileContraction, tilingOf } from './tiles.js';
@@ -43,8 +43,11 @@ interface Accumulating {
 }
 /** Numbers that a thread keeps for its point from step to step. */
 interface Cells {
+  /** In the memory that its steps begin or end with: a lane's part of it, where lanes share. */
   readonly storage: StateStorage;
   readonly strides: readonly number[];
+  /** Cells and strides of all lanes. */
+  readonly all: { readonly cells: number; readonly strides: readonly number[] };
   /** The thread's own copy, while it goes through the steps. */
   readonly own: string | undefined;
   /** They are told apart when the kernel is compiled: they can be registers. */
@@ -55,15 +58,12 @@ interface Cells {
 interface Kept extends Cells {
   readonly state: KeptState;
   readonly item: Item;
-  /** In carry memory; `storage` is the chunk's, where there are chunks, and a lane's part, where lanes share. */
+  /** In carry memory; `storage` is the chunk's, where there are chunks. */
   readonly home: StateStorage;
-  readonly homeStrides: readonly number[];
 }
 /** The product of a chunk's transitions, entry after entry. */
 interface Products extends Cells {
   readonly step: ChunkStep;
-  /** Elements of one entry. */
-  readonly each: number;
 }
 /** Steps that a thread goes through: `from` to `to`, of a sequence of `length`. */
 interface Span {
@@ -131,9 +131,10 @@ class ThreadKernel {
     const { lane, together } = threadShape(stage);
     this.#lane = lane;
     this.#order = domainOrder(stage, lane);
-    this.#paired = part.kind === 'whole' && stage.items.some((i) => stage.stored.has(i.def) && !i.inner.includes(i.indices.at(-1) as Index) && layout.isPaired(layout.of(i.def).buffer));
-    const { size, copies } = this.#stateLoops();
-    this.#split = through && size > UNROLL && stage.order !== 'flat' && part.kind === 'whole' && !this.#paired ? splitOf(stage, this.#order, size, copies, machine, through) : undefined;
+    this.#paired = (part.kind === 'whole' || part.kind === 'apply') && stage.items.some((i) => stage.stored.has(i.def) && !i.inner.includes(i.indices.at(-1) as Index) && layout.isPaired(layout.of(i.def).buffer));
+    const summed = part.kind === 'summary' ? part.step.products : [];
+    const { size, copies } = stateLoops(stage, summed.length);
+    this.#split = through && part.kind !== 'carry' && !this.#paired ? splitOf(stage, machine, through, part.kind === 'whole' ? 1 : TYPICAL_CHUNKS, summed) : undefined;
     const { lanes = 1 } = this.#split ?? {};
     this.#lanes = together ? GROUP_THREADS : lanes;
     this.#unroll = (size / lanes) * copies <= machine.unroll ? size : UNROLL;
@@ -156,28 +157,8 @@ class ThreadKernel {
       ...(this.#split ? { split: { size: this.#split.size, places: placesOf(this.#split) } } : {}),
       item: (e) => (isNow(e.time) && !stage.accumulators.some((a) => a.def === e.def) ? this.#items.get(e.def) : undefined),
       load: (e, env) => this.#read(e, env),
-      decays: (arg) => stage.anchor === 'scan' && signs.of(arg).nonPositive,
-    }, [...stage.items, ...(part.kind === 'summary' ? part.step.products : [])]);
-  }
-
-  /** A scan's loops over states, which are unrolled while that makes few enough copies of their bodies: how long they are, and the copies of each round. */
-  #stateLoops(): { size: number; copies: number } {
-    const inner = new Set<number>();
-    let small = this.#part.kind === 'summary' ? Math.max(1, this.#part.step.products.length) : 1;
-    for (const item of this.#stage.items) visitExpr(item.body, (e) => {
-      if (e.kind !== 'reduce' || e.over === 'time') return;
-      if (e.over.axis.size > UNROLL) inner.add(e.over.axis.size);
-      else small = Math.max(small, e.over.axis.size);
-    });
-    for (const item of this.#stage.items) for (const i of item.inner) {
-      if (i.axis.size > UNROLL) inner.add(i.axis.size);
-      else small = Math.max(small, i.axis.size);
-    }
-    const [only, ...more] = inner;
-    const none = { size: UNROLL, copies: 0 };
-    if (this.#stage.anchor !== 'scan' || only === undefined || more.length > 0) return none;
-    const nested = this.#stage.items.some((i) => i.inner.some((x) => x.axis.size === only) && hasReduceOf(i.body, only));
-    return nested ? none : { size: only, copies: small };
+      decays: (arg) => stage.anchor === 'scan' && signs.of(arg).nonPositive, increments: part.kind === 'summary',
+    }, [...stage.items, ...summed]);
   }
 
   /** Undefined where the states can't be shared out so. */
@@ -268,37 +249,43 @@ class ThreadKernel {
 
   #sequences(name: string): Kernel | undefined {
     const points = this.#count();
-    const threads = this.#split ? Math.min(this.#machine.perGroup, Math.max(GROUP_THREADS, GROUP_POINTS * this.#lanes)) : Math.min(GROUP_THREADS, Math.max(1, points));
-    const per = threads / this.#lanes;
-    // Neighbouring threads have neighbouring points: the lanes of one lie as far apart as those that tell each other may.
-    const reach = this.#through === 'memory' ? threads : this.#machine.exchange;
-    const share = this.#split && shareOf(threads, reach, this.#lanes);
+    const { threads, per, share } = this.#group(points);
     const id = this.#w.int('id', iadd(imul(GROUP, per), share?.point ?? THREAD));
     const length = this.#access.length();
     this.#eachPoint(id, per, { from: int(0), to: length, length });
     const grid: Grid = { threads, lanes: this.#lanes, groups: { times: 1, of: 1, each: points, per }, batches: 'B' };
-    const kernel = this.#access.finish(name, this.#w.body, grid);
-    return share && this.#through === 'memory' ? throughMemory(kernel, this.#machine, share.lane) : stageShared(kernel, this.#machine);
+    return this.#shared(this.#access.finish(name, this.#w.body, grid), share?.lane);
+  }
+  /** Threads of a group, and points, and what of them a thread takes. */
+  #group(points: number): { threads: number; per: number; share: ReturnType<typeof shareOf> | undefined } {
+    const threads = this.#split ? Math.min(this.#machine.perGroup, Math.max(GROUP_THREADS, GROUP_POINTS * this.#lanes)) : Math.min(GROUP_THREADS, Math.max(1, points));
+    // Neighbouring threads have neighbouring points: the lanes of one lie as far apart as those that tell each other may.
+    const reach = this.#through === 'memory' ? threads : this.#machine.exchange;
+    return { threads, per: threads / this.#lanes, share: this.#split && shareOf(threads, reach, this.#lanes) };
+  }
+  /** With what a group reads alike in its memory, and what its lanes tell each other there. */
+  #shared(kernel: Kernel, lane: Int | undefined): Kernel | undefined {
+    return lane && this.#through === 'memory' ? throughMemory(kernel, this.#machine, lane) : stageShared(kernel, this.#machine);
   }
   /** Groups for each chunk and tile of points; chunks stand at fixed steps of the tile. */
-  #chunks(name: string): Kernel {
+  #chunks(name: string): Kernel | undefined {
     const w = this.#w;
-    const points = countPoints(this.#order);
-    const threads = Math.min(GROUP_THREADS, Math.max(1, points));
-    const tiles = Math.ceil(points / threads);
+    const points = this.#count();
+    const { threads, per, share } = this.#group(points);
+    const tiles = Math.ceil(points / per);
     const { quotient, rest: tile } = divide(GROUP, tiles);
     const c = w.int('c', quotient);
     const from = w.int('start', imul(c, CHUNK));
     const length = this.#access.length();
     this.#chunk = w.int('chunk', iadd(imul(BATCH, this.#chunksOf(this.#access.scalar('T'))), c));
     const to = w.int('end', imin(length, iadd(from, int(CHUNK))));
-const short = this.#isShort();
+    const short = this.#isShort();
     this.#isCut = this.#part.kind === 'apply' && this.#part.step.powers.length > 0
       ? { kind: 'ior', left: short, right: { kind: 'iand', left: icompare('lt', from, length), right: icompare('lt', length, iadd(from, int(CHUNK))) } }
       : short;
-    this.#eachPoint(w.int('id', iadd(imul(tile, threads), THREAD)), threads, { from, to, length });
-    const grid: Grid = { threads, lanes: 1, groups: { times: tiles, of: 'T', each: 1, per: CHUNK, ...(this.#part.kind === 'summary' ? { from: CHUNK } : {}) }, batches: 'B' };
-    return stageShared(this.#access.finish(name, w.body, grid), this.#machine);
+    this.#eachPoint(w.int('id', iadd(imul(tile, per), share?.point ?? THREAD)), per, { from, to, length });
+    const grid: Grid = { threads, lanes: this.#lanes, groups: { times: tiles, of: 'T', each: 1, per: CHUNK, ...(this.#part.kind === 'summary' ? { from: CHUNK } : {}) }, batches: 'B' };
+    return this.#shared(this.#access.finish(name, w.body, grid), share?.lane);
   }
   #chunksOf(steps: Int): Int {
     return this.#w.int('chunks', { kind: 'idiv', left: iadd(steps, int(CHUNK - 1)), by: CHUNK });
@@ -371,44 +358,58 @@ const short = this.#isShort();
     const home = this.#layout.state(this.#stage, state.def, cells, countPoints(this.#order), state.depth, state.inPlace);
     const storage = this.#part.kind === 'summary' ? this.#layout.chunkState(home, 'sum') : this.#part.kind === 'apply' ? this.#layout.chunkState(home, 'start') : home;
     const name = `${this.#layout.program.definitions[state.def]?.name ?? 'state'}#own`;
-    const base = { state, item, home, homeStrides: rowMajor(sizes), unrolled: item.inner.every((i) => i.axis.size <= this.#unroll) };
+    return { state, item, home, ...this.#cells(sizes, storage, name) };
+  }
+  /** Cells of these sizes in a slot of a storage, of which each lane has its part. */
+  #cells(sizes: readonly number[], storage: StateStorage, name: string): Cells {
     const split = this.#split;
-    if (split) {
-      const mine = sizes.map((s) => (s === split.size ? s / split.lanes : s));
-      return { ...base, storage: { ...home, cells: cells / split.lanes }, strides: rowMajor(mine), own: name, shared: sizes.indexOf(split.size) };
-    }
-    return { ...base, storage, strides: rowMajor(sizes), own: cells * storage.slots <= OWN_CELLS ? name : undefined };
+    const all = { cells: storage.cells, strides: rowMajor(sizes) };
+    const unrolled = sizes.every((s) => s <= this.#unroll);
+    if (!split) return { all, unrolled, storage, strides: all.strides, own: storage.cells * storage.slots <= OWN_CELLS ? name : undefined };
+    const mine = sizes.map((s) => (s === split.size ? s / split.lanes : s));
+    return { all, unrolled, storage: { ...storage, cells: storage.cells / split.lanes }, strides: rowMajor(mine), own: name, shared: sizes.indexOf(split.size) };
   }
   #productCells(step: ChunkStep): Products {
     const sizes = step.elementwise.map((i) => i.axis.size);
-    const each = sizes.reduce((n, s) => n * s, 1);
-    const cells = step.products.length * each;
-    const storage = this.#layout.chunkMemory(`${this.#stage.name}#products`, { cells, slots: 1, row: cells * countPoints(this.#order) });
-    return { step, each, storage, strides: rowMajor(sizes), own: cells <= OWN_CELLS ? '#products#own' : undefined, unrolled: sizes.every((s) => s <= this.#unroll) };
+    const cells = sizes.reduce((n, s) => n * s, 1);
+    const slots = step.products.length;
+    const storage = this.#layout.chunkMemory(`${this.#stage.name}#products`, { cells, slots, row: cells * slots * countPoints(this.#order) });
+    return { step, ...this.#cells(sizes, storage, '#products#own') };
   }
   /** Points are innermost: neighbouring threads have neighbouring elements. */
   #elementAt(storage: StateStorage, row: Int, env: Env, cell: Int): Int {
     const points = countPoints(this.#order);
     return iadd(imul(row, storage.row), imul(cell, points), pointOf(this.#order, (i) => placeOf(env, i).int));
   }
-  #homeAt(k: Kept, env: Env, cell: Int): Int {
-    return this.#elementAt(k.home, BATCH, env, this.#split && cell.kind === 'int' ? int(this.#homeCell(this.#split, k, cell.value)) : cell);
+  /** In a row of a storage, of one of a thread's cells. */
+  #cellAt(k: Cells, storage: StateStorage, row: Int, env: Env, cell: Int): Int {
+    return this.#elementAt(storage, row, env, this.#split && cell.kind === 'int' ? int(this.#cellOfAll(this.#split, k, cell.value)) : cell);
   }
   /** Of one of a lane's cells its place among all: lane 0's, the next lane's being a run further. */
-  #homeCell(split: Split, k: Kept, cell: number): number {
+  #cellOfAll(split: Split, k: Cells, cell: number): number {
     const slot = Math.floor(cell / k.storage.cells);
     let rest = cell % k.storage.cells;
-    let at = slot * k.home.cells;
+    let at = slot * k.all.cells;
     k.strides.forEach((stride, p) => {
       const i = Math.floor(rest / stride);
       rest %= stride;
-      at += (p === k.shared ? memberOf(split, i) : i) * (k.homeStrides[p] as number);
+      at += (p === k.shared ? memberOf(split, i) : i) * (k.all.strides[p] as number);
     });
     return at;
   }
-  /** Elements of carry memory from one lane's cell to the next lane's. */
-  #laneStride(split: Split, k: Kept): number {
-    return split.run * (k.homeStrides[k.shared ?? 0] as number) * countPoints(this.#order);
+  /** Elements from one lane's cell to the next lane's. */
+  #laneStride(split: Split, k: Cells): number {
+    return split.run * (k.all.strides[k.shared ?? 0] as number) * countPoints(this.#order);
+  }
+  #loadFrom(k: Cells, storage: StateStorage, row: Int, env: Env, cell: Int): Value {
+    const split = this.#split;
+    const access: Extract<Value, { kind: 'load' }>['access'] = split ? { stride: int(this.#laneStride(split, k)), last: int(split.lanes - 1) } : 'uniform';
+    return this.#w.let({ kind: 'load', buffer: this.#access.touch(storage.buffer, 'read'), at: this.#cellAt(k, storage, row, env, cell), access });
+  }
+  #storeTo(k: Cells, storage: StateStorage, row: Int, env: Env, cell: Int): void {
+    const split = this.#split;
+    const value = this.#w.let(this.#loadCell(k, env, cell));
+    this.#w.store(this.#access.touch(storage.buffer, 'write'), this.#cellAt(k, storage, row, env, cell), value, split ? { stride: this.#laneStride(split, k), count: int(split.lanes) } : 'one');
   }
   #each(k: Cells, body: (cell: Int) => void): void {
     const count = k.storage.cells * k.storage.slots;
@@ -428,7 +429,7 @@ const short = this.#isShort();
     if (this.#part.kind === 'summary') for (const k of all) this.#each(k, (cell) => this.#storeCell(k, env, cell, num(0)));
     else if (this.#part.kind === 'whole') this.#fromHome(env);
     else this.#w.branch(this.#isShort(), () => this.#fromHome(env), () => {
-      for (const k of this.#kept) if (k.own !== undefined) this.#each(k, (cell) => this.#storeCell(k, env, cell, this.#loadAt(k.storage.buffer, this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell))));
+      for (const k of this.#kept) if (k.own !== undefined) this.#each(k, (cell) => this.#storeCell(k, env, cell, this.#loadFrom(k, k.storage, this.#chunk ?? BATCH, env, cell)));
     });
   }
   #copyOut(env: Env): void {
@@ -436,23 +437,14 @@ const short = this.#isShort();
     // A product known at load is of a whole chunk: where the last is cut short this pass says what it ends with.
     if (this.#part.kind === 'apply') { this.#w.branch(this.#isCut as Cond, () => this.#toHome(env), () => undefined); return; }
     for (const k of [...this.#kept, ...(this.#products ? [this.#products] : [])]) {
-      if (k.own !== undefined) this.#each(k, (cell) => this.#storeAt(k.storage.buffer, this.#elementAt(k.storage, this.#chunk ?? BATCH, env, cell), this.#w.let(this.#loadCell(k, env, cell))));
+      if (k.own !== undefined) this.#each(k, (cell) => this.#storeTo(k, k.storage, this.#chunk ?? BATCH, env, cell));
     }
   }
   #fromHome(env: Env): void {
-    const split = this.#split;
-    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => {
-      const at = this.#homeAt(k, env, cell);
-      const access: Extract<Value, { kind: 'load' }>['access'] = split ? { stride: int(this.#laneStride(split, k)), last: int(split.lanes - 1) } : 'uniform';
-      this.#storeCell(k, env, cell, this.#w.let({ kind: 'load', buffer: this.#access.touch(k.home.buffer, 'read'), at, access }));
-    });
+    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => this.#storeCell(k, env, cell, this.#loadFrom(k, k.home, BATCH, env, cell)));
   }
   #toHome(env: Env): void {
-    const split = this.#split;
-    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => {
-      const value = this.#w.let(this.#loadCell(k, env, cell));
-      this.#w.store(this.#access.touch(k.home.buffer, 'write'), this.#homeAt(k, env, cell), value, split ? { stride: this.#laneStride(split, k), count: int(split.lanes) } : 'one');
-    });
+    for (const k of this.#kept) if (this.#isAway(k)) this.#each(k, (cell) => this.#storeTo(k, k.home, BATCH, env, cell));
   }
   #isAway(k: Kept): boolean {
     return k.own !== undefined || k.storage.buffer !== k.home.buffer;
@@ -462,9 +454,10 @@ const short = this.#isShort();
     return icompare('lt', this.#access.scalar('T'), int(CHUNK));
   }
   #cell(k: Kept, inner: readonly Int[], slot: Int): Int {
-    let at: Int = imul(iadd(slot, int(k.state.inPlace ? -1 : 0)), k.storage.cells);
-    inner.forEach((p, d) => { at = iadd(at, imul(this.#split && d === k.shared && p.kind === 'int' ? int(numberOf(this.#split, p.value)) : p, k.strides[d] as number)); });
-    return at;
+    return this.#inSlot(k, inner, iadd(slot, int(k.state.inPlace ? -1 : 0)));
+  }
+  #inSlot(k: Cells, inner: readonly Int[], slot: Int): Int {
+    return inner.reduce<Int>((at, p, d) => iadd(at, imul(this.#split && d === k.shared && p.kind === 'int' ? int(numberOf(this.#split, p.value)) : p, k.strides[d] as number)), imul(slot, k.storage.cells));
   }
   #loadCell(k: Cells, env: Env, cell: Int): Value {
     if (k.own !== undefined) return { kind: 'load', buffer: this.#ownOf(k.own, env), at: cell, access: 'uniform' };
@@ -496,7 +489,7 @@ const short = this.#isShort();
     const entry = this.#products?.step.products.findIndex((q) => q.def === e.def) ?? -1;
     if (this.#products && entry >= 0) {
       const inner = e.at.slice(e.at.length - this.#products.strides.length).map((a) => affinePlace(env, a).int);
-      return this.#loadCell(this.#products, env, this.#productCell(this.#products, entry, inner));
+      return this.#loadCell(this.#products, env, this.#inSlot(this.#products, inner, int(entry)));
     }
     if (!kept || isNow(e.time)) return this.#access.read(e, env);
     const inner = kept.item.inner.map((i) => affinePlace(env, e.at[kept.item.indices.indexOf(i)] as Affine).int);
@@ -506,16 +499,13 @@ const short = this.#isShort();
 
   // --- from chunk to chunk ------------------------------------------------------------------------------------------------
 
-  #productCell(p: Products, entry: number, inner: readonly Int[]): Int {
-    return inner.reduce<Int>((at, i, d) => iadd(at, imul(i, p.strides[d] as number)), int(entry * p.each));
-  }
   /** The next product of the chunk's transitions: all entries are known before the first is stored. */
   #nextProducts(env: Env): Task[] {
     const p = this.#products;
     if (!p) return [];
     return p.step.products.map((q, entry): Task => ({
       inner: p.step.elementwise, body: q.body, env, last: true,
-      sink: (v, at) => this.#storeCell(p, env, this.#productCell(p, entry, p.step.elementwise.map((i) => placeOf(at, i).int)), v),
+      sink: (v, at) => this.#storeCell(p, env, this.#inSlot(p, p.step.elementwise.map((i) => placeOf(at, i).int), int(entry)), v),
     }));
   }
   /** The states that each chunk begins with, an element to a thread: v ← v + (Q·v + F) from one chunk to the next. */
@@ -535,7 +525,7 @@ const short = this.#isShort();
         const cell = this.#cell(kept, c.inner.map((i) => (typeof i === 'number' ? int(i) : placeOf(env, i).int)), int(c.lag));
         return { kept, cell, sum: this.#layout.chunkState(kept.home, 'sum'), start: this.#layout.chunkState(kept.home, 'start') };
       });
-      const carried = of.map(({ kept, cell }) => w.variable('h', this.#loadAt(kept.home.buffer, this.#homeAt(kept, env, cell))));
+      const carried = of.map(({ kept, cell }) => w.variable('h', this.#loadAt(kept.home.buffer, this.#cellAt(kept, kept.home, BATCH, env, cell))));
       const state = (i: number): Value => ({ kind: 'reg', name: carried[i] as string });
       const elements = step.elementwise.map((i) => placeOf(env, i).int);
       w.loop('k', int(0), iadd(last, int(1)), 1, {}, (k) => {
@@ -546,7 +536,7 @@ const short = this.#isShort();
           let change = this.#loadAt(sum.buffer, this.#elementAt(sum, chunk, env, cell));
           step.products.forEach((q, entry) => {
             if (q.row !== i || !products) return;
-            const factor = this.#loadAt(products.storage.buffer, this.#elementAt(products.storage, chunk, env, this.#productCell(products, entry, elements)));
+            const factor = this.#loadAt(products.storage.buffer, this.#elementAt(products.storage, chunk, env, this.#inSlot(products, elements, int(entry))));
             change = w.let({ kind: 'muladd', left: factor, right: state(q.column), plus: change });
           });
           for (const part of ['low', 'high'] as const) for (const p of step.powers) {
@@ -556,7 +546,7 @@ const short = this.#isShort();
         });
         carried.forEach((register, i) => w.set(register, next[i] as Value));
       });
-      of.forEach(({ kept, cell }, i) => this.#storeAt(kept.home.buffer, this.#homeAt(kept, env, cell), state(i)));
+      of.forEach(({ kept, cell }, i) => this.#storeAt(kept.home.buffer, this.#cellAt(kept, kept.home, BATCH, env, cell), state(i)));
     }, () => undefined);
     return this.#access.finish(name, w.body, { threads: GROUP_THREADS, lanes: 1, groups: { times: 1, of: 1, each: count, per: GROUP_THREADS, from: CHUNK }, batches: 'B' });
   }
@@ -568,7 +558,7 @@ const short = this.#isShort();
     return this.#eachElement(name, [...kept.item.inner, ...this.#order], (env) => this.#x.run([{ inner: [], body: initial, env, sink: (v) => {
       const value = this.#w.let(v);
       const inner = kept.item.inner.map((i) => placeOf(env, i).int);
-      for (let slot = 1; slot <= s.depth; slot++) this.#w.store(this.#access.touch(kept.storage.buffer, 'write'), this.#homeAt(kept, env, this.#cell(kept, inner, int(slot))), value, 'one');
+      for (let slot = 1; slot <= s.depth; slot++) this.#w.store(this.#access.touch(kept.storage.buffer, 'write'), this.#cellAt(kept, kept.home, BATCH, env, this.#cell(kept, inner, int(slot))), value, 'one');
     } }]));
   }
   beginAccumulator(name: string, def: DefinitionId, value: number): Kernel {
@@ -585,8 +575,3 @@ const short = this.#isShort();
 
 /** The memory of a thread's second point. */
 const second = (own: string): string => `${own}#2`;
-function hasReduceOf(root: Expr, size: number): boolean {
-  let found = false;
-  visitExpr(root, (e) => { if (e.kind === 'reduce' && e.over !== 'time' && e.over.axis.size === size) found = true; });
-  return found;
-}
