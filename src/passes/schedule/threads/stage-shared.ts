@@ -117,9 +117,10 @@ class Plan {
   #isOfGroup(e: Int): boolean {
     return e.kind === 'idiv' && e.left.kind === 'ivar' && e.left.name === this.#point && e.by % this.#per === 0;
   }
-  /** Points of a group. */
+  /** Points of a group; of chunks the groups are counted by steps. */
   get #per(): number {
-    return this.#kernel.grid?.groups.per ?? 1;
+    const { threads = 1, lanes = 1 } = this.#kernel.grid ?? {};
+    return threads / lanes;
   }
   make(): Tiled | undefined {
     // A tile of steps is the group's: all its threads begin at the same one.
