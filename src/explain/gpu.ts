@@ -85,7 +85,7 @@ interface Device {
 }
 const webgpu: Device = { language: 'WGSL', mostBytes: 128 * 2 ** 20, fold: FOLD, sumBytes: (lanes) => (lanes > 1 ? 4 * lanes : 0) };
 /** An index reaches so many elements; threads of a warp exchange registers. */
-const cuda: Device = { language: 'CUDA C++', mostBytes: 4 * (2 ** 31 - 2 ** 16), fold: 2 ** 31 - 1, sumBytes: (lanes) => (lanes > 32 ? lanes / 8 : 0), sumBarriers: () => 2 };
+const cuda: Device = { language: 'CUDA C++', mostBytes: 4 * (2 ** 31 - 2 ** 16), fold: 2 ** 31 - 1, sumBytes: (lanes) => (lanes > 32 ? lanes / 8 : 0), sumBarriers: (lanes) => (lanes > 32 ? 2 : 0) };
 
 /** `on`: a device that many threads fill, or one that few do. */
 export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly batch: number; readonly length: number }, on: NonNullable<LaunchGrid['on']> = 'many'): GpuExplanation {

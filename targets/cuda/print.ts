@@ -1,5 +1,5 @@
 /** One kernel as a CUDA C++ function. Registers are floats of the thread, masks bool, integers int; a buffer is a pointer of its own. */
-import { isNarrow, type Cond, type Int, type Kernel, type LocalMemory, type Narrow, type Stmt, type Tiles, type Value } from '../../src/ir/kernel.js';
+import { isNarrow, type BufferParameter, type Cond, type Int, type Kernel, type LocalMemory, type Narrow, type Stmt, type Tiles, type Value } from '../../src/ir/kernel.js';
 import { visitStmts } from '../../src/ir/map-kernel.js';
 import { condText, intText, stmtText, symbols, type Statements } from '../texts.js';
 import { isFunction, type CudaFunction } from './functions.js';
@@ -84,7 +84,7 @@ class Entry {
       ...(uses('lid') ? ['  const int lid = threadIdx.x;'] : []),
       ...(uses('lane') ? [`  const int lane = threadIdx.x % 32 / ${32 / this.#lanes};`] : []),
       // Loads of neighbours become one where the compiler knows that they lie so.
-      ...k.parameters.flatMap((p) => (p.kind === 'buffer' && p.element === 'f32' ? [`  ${this.#names.get(p.name)} = (${p.access === 'read' ? 'const ' : ''}float*)__builtin_assume_aligned(${this.#names.get(p.name)}, 16);`] : [])),
+      ...k.parameters.flatMap((p) => (p.kind === 'buffer' && p.element !== 'i32' ? [this.#aligned(p)] : [])),
       ...[...this.#memories.values()].map((m) => `  ${m.space === 'group' ? '__shared__ __align__(16) ' : ''}${m.element ? 'unsigned short' : 'float'} ${this.#names.get(m.name)}[${m.size}];`),
       ...body,
       '}',
@@ -92,6 +92,11 @@ class Entry {
     return { text, functions: this.#functions, reductions: this.#reductions };
   }
 
+  /** Buffers begin at multiples of four elements. */
+  #aligned(p: BufferParameter): string {
+    const [name, narrow] = [this.#names.get(p.name), isNarrow(p.element)];
+    return `  ${name} = (${p.access === 'read' ? 'const ' : ''}${narrow ? 'unsigned short' : 'float'}*)__builtin_assume_aligned(${name}, ${narrow ? 8 : 16});`;
+  }
   /** What is written in CUDA's own way, without what stands before each line. */
   #own(s: Parameters<Statements['own']>[0]): readonly string[] {
     switch (s.kind) {

@@ -8,7 +8,7 @@ import type { Grid } from '../../src/ir/kernel.js';
 import { compileText } from '../random/agree.js';
 import { randomSpec } from '../random/generate.js';
 import { kernelsOf, together, type Unit } from './library.js';
-import { ptx, stepCounts, usage, version, type StepCounts, type Usage } from './nvcc.js';
+import { accesses, ptx, stepCounts, usage, version, type StepCounts, type Usage } from './nvcc.js';
 
 const root = join(import.meta.dirname, '../..');
 const specs = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ssm')).sort();
@@ -81,5 +81,24 @@ describe.skipIf(version === undefined)(`the scan's kernel${version === undefined
     if (process.env['UPDATE'] !== undefined) writeFileSync(table, text);
     // Other versions of nvcc give registers away otherwise.
     if (version === known) expect(text).toBe(readFileSync(table, 'utf8'));
+  }, 600_000);
+});
+
+/** The kernels of one layer of the paper's model: how wide what they move is. */
+describe.skipIf(version === undefined)(`the kernels of a layer${version === undefined ? ' (skipped: nvcc is not on the path)' : ''}`, () => {
+  const table = join(import.meta.dirname, 'layer.txt');
+  it('spill nothing, and take what the table says', async () => {
+    const source = sourceOf('coupled-mamba/mosei.ssm');
+    const [taken, text] = [await usage(source, 'sm_90'), await ptx(source, 'sm_90')];
+    const kernels = kernelsOf(source).filter((k) => /_(?:embed|layers_0)_/.test(k));
+    expect(kernels.map((k) => taken.get(k)?.spills)).toEqual(kernels.map(() => 0));
+    const rows = kernels.map((k) => {
+      const { loads, stores, shared, copies } = accesses(text, k);
+      const u = taken.get(k) as Usage;
+      return [k.replace(/^k\d+_/, ''), `${u.registers} registers`, `${u.shared} bytes shared`, `global loads: ${loads}`, `stores: ${stores}`, `shared loads: ${shared}`, `copies by bytes: ${copies}`].join('; ');
+    });
+    const made = `nvcc ${known}, sm_90\n${rows.join('\n')}\n`;
+    if (process.env['UPDATE'] !== undefined) writeFileSync(table, made);
+    if (version === known) expect(made).toBe(readFileSync(table, 'utf8'));
   }, 600_000);
 });

@@ -69,8 +69,22 @@ export interface StepCounts {
   /** Loads of shared memory by how many numbers they bring. */
   readonly sharedLoads: Readonly<Record<string, number>>;
 }
+/** Reads and writes of a kernel's text by how many numbers of 32 bits each moves, and asynchronous copies by theirs. */
+export function accesses(text: string, kernel: string): { readonly loads: string; readonly stores: string; readonly shared: string; readonly copies: string } {
+  const body = bodyOf(text, kernel);
+  const count = (pattern: RegExp): string => {
+    const found = new Map<number, number>();
+    for (const [, width = '1'] of body.matchAll(pattern)) found.set(Number(width), (found.get(Number(width)) ?? 0) + 1);
+    return [...found].sort(([a], [b]) => b - a).map(([width, n]) => `${n} of ${width}`).join(', ') || 'none';
+  };
+  return {
+    loads: count(/\bld\.global(?:\.nc)?(?:\.v(\d))?\.[fubs]32/g), stores: count(/\bst\.global(?:\.v(\d))?\.[fubs]32/g), shared: count(/\bld\.shared(?:\.v(\d))?\.[fubs]32/g),
+    copies: count(/cp\.async\.\w+\.shared\.global \[[^\]]+\], \[[^\]]+\], (\d+)/g),
+  };
+}
+const bodyOf = (text: string, kernel: string): string => new RegExp(`\\.entry ${kernel}\\([\\s\\S]*?\\n}`).exec(text)?.[0] ?? '';
 export function stepCounts(text: string, kernel: string): StepCounts {
-  const body = new RegExp(`\\.entry ${kernel}\\([\\s\\S]*?\\n}`).exec(text)?.[0] ?? '';
+  const body = bodyOf(text, kernel);
   const lines = body.split('\n').map((l) => l.trim());
   const labels = new Map(lines.flatMap((l, k) => (/^\$\w+:$/.test(l) ? [[l.slice(0, -1), k] as const] : [])));
   const loops = lines.flatMap((l, k): (readonly [from: number, to: number])[] => {

@@ -33,6 +33,8 @@ export interface Context {
   readonly lanes: number;
   /** Loops directly under the domain go over lanes. */
   readonly laneLoops: boolean;
+  /** Members side by side that a lane takes in such loops at most; none: one. */
+  readonly run?: number;
   readonly unroll: number;
   /** Axes of `size` members that are shared out among the lanes: where one lane's members stand. */
   readonly split?: { readonly size: number; readonly places: readonly Place[] };
@@ -212,33 +214,40 @@ export class Expressions {
   }
 
   #loop(size: number, reductions: readonly Reduction[], maps: readonly { task: Task; index: Index }[]): void {
-    const { writer } = this.#c;
+    const { writer, envs, run = 1 } = this.#c;
     const lanes = this.#c.laneLoops && this.#depth === 0 ? this.#c.lanes : 1;
-    const accumulators = reductions.map((r) => writer.variable('acc', num(identity(r.e.op))));
-    // Not unrolled: engines keep one base register per address of a load that splats, and soon run out.
-    const step = lanes > 1 ? lanes : 1;
-    const main = Math.floor(size / step) * step;
-    const once = (place: Place, mask: Value | undefined): void => {
-      const tasks: Task[] = reductions.map((r, k) => ({
-        inner: [], body: r.e.body, env: this.#c.envs.bind(r.env, r.e.over as Index, place),
-        sink: () => undefined, accumulate: { name: accumulators[k] as string, op: r.e.op, mask },
-      } as Task));
-      for (const m of maps) tasks.push({ ...m.task, inner: m.task.inner.slice(1), env: this.#c.envs.bind(m.task.env, m.index, place) });
+    const wide = lanes > 1 ? ([run, run / 2].find((n) => n >= 2 && size >= n * lanes && size % n === 0) ?? 1) : 1;
+    // Of each reduction one for each member that a lane takes in a round.
+    const accumulators = reductions.map((r) => Array.from({ length: wide }, () => writer.variable('acc', num(identity(r.e.op)))));
+    const once = (places: readonly Place[], mask: Value | undefined): void => {
+      const tasks = places.flatMap((place, n): Task[] => reductions.map((r, k) => ({
+        inner: [], body: r.e.body, env: envs.bind(r.env, r.e.over as Index, place),
+        sink: () => undefined, accumulate: { name: accumulators[k]?.[n] as string, op: r.e.op, mask },
+      } as Task)));
+      for (const m of maps) for (const place of places) tasks.push({ ...m.task, inner: m.task.inner.slice(1), env: envs.bind(m.task.env, m.index, place) });
       this.#depth++;
       this.#body(tasks);
       this.#depth--;
     };
-    writer.loop('k', int(0), int(main), step, { lanes: lanes > 1 }, (k) => {
-      if (lanes > 1) once({ int: k, lane: true }, undefined);
-      else once({ int: k, lane: false }, undefined);
-    });
-    if (lanes > 1 && main < size) once({ int: int(main), lane: true }, { kind: 'binary', op: 'lt', left: { kind: 'lane' }, right: num(size - main) });
+    let done = 0;
+    // Not unrolled: engines keep one base register per address of a load that splats, and soon run out.
+    for (const each of wide > 1 ? [wide, 1] : [1]) {
+      const step = each * lanes;
+      const end = Math.floor(size / step) * step;
+      writer.loop('k', int(done), int(end), step, { lanes: lanes > 1 }, (k) => once(Array.from({ length: each }, (_, n) => ({ int: iadd(k, int(n)), lane: lanes > 1, ...(each > 1 ? { stride: each } : {}) })), undefined));
+      done = end;
+    }
+    if (done < size) once([{ int: int(done), lane: true }], { kind: 'binary', op: 'lt', left: { kind: 'lane' }, right: num(size - done) });
     reductions.forEach((r, k) => {
-      let value: Value = { kind: 'reg', name: accumulators[k] as string };
+      const all = (accumulators[k] as string[]).map((name): Value => ({ kind: 'reg', name }));
+      let value = all.reduce((sum, v) => writer.let(this.#joined(r.e.op, sum, v)));
       if (lanes > 1) value = writer.let({ kind: 'reduce-lanes', op: r.e.op === 'mean' ? 'sum' : (r.e.op as 'sum' | 'max' | 'min'), arg: value, count: int(lanes) });
       if (r.e.op === 'mean') value = writer.let({ kind: 'binary', op: 'div', left: value, right: num(size) });
       writer.note(r.key, value);
     });
+  }
+  #joined(op: ReduceOp, left: Value, right: Value): Value {
+    return { kind: 'binary', op: op === 'max' || op === 'min' ? op : 'add', left, right };
   }
   /** Runs the tasks of one iteration; reductions accumulate in the order of their members. */
   #body(tasks: readonly Task[]): void {
@@ -285,8 +294,7 @@ export class Expressions {
   }
   #accumulated(a: { name: string; op: ReduceOp; mask: Value | undefined }, v: Value): Value {
     const value: Value = a.mask ? { kind: 'select', cond: a.mask, then: v, else: num(identity(a.op)) } : v;
-    const op = a.op === 'max' || a.op === 'min' ? a.op : 'add';
-    return { kind: 'binary', op, left: { kind: 'reg', name: a.name }, right: value };
+    return this.#joined(a.op, { kind: 'reg', name: a.name }, value);
   }
   #accumulate(a: { name: string; op: ReduceOp; mask: Value | undefined }, v: Value): void {
     this.#c.writer.set(a.name, this.#accumulated(a, v));
@@ -384,7 +392,7 @@ export class Expressions {
         continue;
       }
       const v = this.value(e.body, at(k));
-      total = total ? writer.let({ kind: 'binary', op: e.op === 'max' || e.op === 'min' ? e.op : 'add', left: total, right: v }) : v;
+      total = total ? writer.let(this.#joined(e.op, total, v)) : v;
     }
     if (total && this.#c.split?.size === over.axis.size) {
       total = writer.let({ kind: 'reduce-lanes', op: e.op === 'max' || e.op === 'min' ? e.op : 'sum', arg: total, count: int(this.#c.lanes) });

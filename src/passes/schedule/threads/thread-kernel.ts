@@ -24,7 +24,7 @@ import { Writer } from '../writer.js';
 import { isNow } from '../rows.js';
 import { Access, BATCH, GROUP, THREAD } from './access.js';
 import type { Threads } from './machine.js';
-import { bindPair, countPairs, PairStores } from './pairs.js';
+import { bindSet, countSets, PairStores, sideBySide } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
 import { GROUP_POINTS, memberOf, numberOf, placesOf, shareOf, splitOf, stateLoops, type Exchange, type Split } from './split.js';
 import { stageShared, throughMemory } from './stage-shared.js';
@@ -111,6 +111,8 @@ class ThreadKernel {
   /** A thread computes two neighbours along the last index of its domain, whose results share words. */
   readonly #paired: boolean;
   readonly #stores: PairStores;
+  /** Points side by side that a thread takes. */
+  readonly #side: 1 | 2 | 4;
   /** Where the second of its two points stands. */
   #second: string | undefined;
   readonly #part: Part;
@@ -136,7 +138,9 @@ class ThreadKernel {
     const { size, copies } = stateLoops(stage, summed.length);
     this.#split = through && part.kind !== 'carry' && !this.#paired ? splitOf(stage, machine, through, part.kind === 'whole' ? 1 : TYPICAL_CHUNKS, summed) : undefined;
     const { lanes = 1 } = this.#split ?? {};
-    this.#lanes = together ? GROUP_THREADS : lanes;
+    // A point's threads can do without a barrier where they hand each other registers.
+    this.#lanes = together ? Math.min(GROUP_THREADS, machine.exchange > 1 ? machine.exchange : GROUP_THREADS) : lanes;
+    this.#side = this.#paired ? 2 : this.#lanes === 1 && stage.order === 'flat' ? sideBySide(stage, this.#order, lane, layout, machine) : 1;
     this.#unroll = (size / lanes) * copies <= machine.unroll ? size : UNROLL;
     const written = new Set<string>();
     for (const id of stage.stored) written.add(layout.of(id).buffer);
@@ -153,7 +157,7 @@ class ThreadKernel {
     this.#access = new Access(stage.items.map((i) => i.body), layout, this.#w, this.#lanes, lane, (def) => this.#items.has(def));
     this.#stores = new PairStores(this.#access);
     this.#x = new Expressions({
-      writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: together, unroll: this.#unroll,
+      writer: this.#w, envs: this.#envs, lanes: this.#lanes, laneLoops: together, run: machine.wide ? 4 : 1, unroll: this.#unroll,
       ...(this.#split ? { split: { size: this.#split.size, places: placesOf(this.#split) } } : {}),
       item: (e) => (isNow(e.time) && !stage.accumulators.some((a) => a.def === e.def) ? this.#items.get(e.def) : undefined),
       load: (e, env) => this.#read(e, env),
@@ -217,12 +221,14 @@ class ThreadKernel {
     }, () => undefined);
     return this.#access.finish(name, this.#w.body, { threads: GROUP_THREADS, lanes: this.#lanes, groups: this.#groups('T', points), batches: 'B' });
   }
-  /** This thread's number among all that have a point of their own; of a group that shares one, the group's. */
+  /** This thread's number among all that have points of their own; of threads that share one, theirs. */
   #number(): Int {
-    return this.#lanes > 1 ? GROUP : this.#w.int('id', iadd(imul(GROUP, GROUP_THREADS), THREAD));
+    if (this.#lanes === GROUP_THREADS) return GROUP;
+    const own = this.#lanes === 1 ? THREAD : { kind: 'idiv' as const, left: THREAD, by: this.#lanes };
+    return this.#w.int('id', iadd(imul(GROUP, GROUP_THREADS / this.#lanes), own));
   }
   #groups(of: Groups['of'], points: number): Groups {
-    return { times: 1, of, each: points, per: this.#lanes > 1 ? 1 : GROUP_THREADS };
+    return { times: 1, of, each: points, per: GROUP_THREADS / this.#lanes };
   }
   #compute(points: readonly Env[]): void {
     this.#x.run(this.#stage.items.filter((i) => this.#stage.stored.has(i.def)).flatMap((item) => points.map((env, copy): Task => ({
@@ -231,14 +237,14 @@ class ThreadKernel {
   }
   /** Threads that a row takes, or what is one of it. */
   #count(): number {
-    return this.#paired ? countPairs(this.#order) : countPoints(this.#order);
+    return countSets(this.#order, this.#side);
   }
   /** The points of the thread of this number. */
   #points(env: Env, number: Int): readonly Env[] {
-    if (!this.#paired) return [bindPoint(this.#w, this.#envs, env, this.#order, number)];
-    const pair = bindPair(this.#w, this.#envs, env, this.#order, number);
-    this.#second = placeKey(placeOf(pair[1], this.#order.at(-1) as Index));
-    return pair;
+    if (this.#side === 1) return [bindPoint(this.#w, this.#envs, env, this.#order, number)];
+    const set = bindSet(this.#w, this.#envs, env, this.#order, number, this.#side);
+    if (this.#paired) this.#second = placeKey(placeOf(set[1] as Env, this.#order.at(-1) as Index));
+    return set;
   }
   /** A thread's memory for the point of an environment. */
   #ownOf(own: string, env: Env): string {
