@@ -50,8 +50,11 @@ describe.skipIf(version === undefined)(`nvcc${version === undefined ? ' (skipped
 /** The coupled selective scan: what its kernel takes of an H100's multiprocessor, and what a step of one thread does, in a table. */
 const alone = (states: number, modalities: number): readonly [name: string, text: string, each: number] =>
   [`N=${states}, M=${modalities}`, selectiveSpec({ steps: 512, channels: 256, states, modalities }), states * modalities];
+/** A dense transition: no exponential, and rows of the matrix in registers. */
+const dense = (states: number): readonly [name: string, text: string, each: number] =>
+  [`LSSL, N=${states}`, `import LSSL from "std"\nmodel L {\n  axis c = 64\n  input x[t, c]\n  output y = LSSL(x, state = ${states})\n}\n`, states];
 /** By themselves, and in the paper's model, whose B and C are parts of a longer row. */
-const scans = [alone(16, 3), alone(16, 1), alone(64, 1), alone(64, 3), ['mosei', readFileSync(join(root, 'examples/coupled-mamba/mosei.ssm'), 'utf8'), 64 * 3] as const];
+const scans = [alone(16, 3), alone(16, 1), alone(64, 1), alone(64, 3), ['mosei', readFileSync(join(root, 'examples/coupled-mamba/mosei.ssm'), 'utf8'), 64 * 3] as const, dense(32), dense(64)];
 
 describe.skipIf(version === undefined)(`the scan's kernel${version === undefined ? ' (skipped: nvcc is not on the path)' : ''}`, () => {
   const table = join(import.meta.dirname, 'scan.txt');

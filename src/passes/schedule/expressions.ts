@@ -172,9 +172,12 @@ export class Expressions {
   }
 
   /** Where the members of an unrolled axis stand that this thread takes. */
-  #members(index: Index): readonly Place[] {
-    const { split } = this.#c;
-    return split?.size === index.axis.size ? split.places : members(index).map(fixed);
+  #members(index: Index, isShared = this.#c.split?.size === index.axis.size): readonly Place[] {
+    return isShared ? (this.#c.split?.places ?? []) : members(index).map(fixed);
+  }
+  /** A sum over members that lanes share out; one for each of a lane's own members takes all. */
+  #isShared(e: ExprOf<'reduce'>, env: Env): boolean {
+    return this.#c.split?.size === (e.over as Index).axis.size && !freeOf(e).some((i) => env.places.get(i)?.lane);
   }
   /** Finds the loops that an expression needs first, and says how many levels of them come before it. */
   #collect(root: Expr, rootEnv: Env, pending: Map<string, Reduction>): number {
@@ -197,7 +200,7 @@ export class Expressions {
   #collectReduction(e: ExprOf<'reduce'>, env: Env, pending: Map<string, Reduction>, visit: (e: Expr, env: Env) => number): number {
     const over = e.over as Index;
     if (e.op === 'last') return visit(e.body, this.#c.envs.bind(env, over, fixed(over.axis.size - 1)));
-    if (over.axis.size <= this.#c.unroll) return Math.max(0, ...this.#members(over).map((place) => visit(e.body, this.#c.envs.bind(env, over, place))));
+    if (over.axis.size <= this.#c.unroll) return Math.max(0, ...this.#members(over, this.#isShared(e, env)).map((place) => visit(e.body, this.#c.envs.bind(env, over, place))));
     const key = this.reductionKey(e, env);
     const known = pending.get(key);
     if (known) return known.level + 1;
@@ -386,7 +389,8 @@ export class Expressions {
     }
     const { writer } = this.#c;
     let total: Value | undefined;
-    for (const k of this.#members(over)) {
+    const isShared = this.#isShared(e, env);
+    for (const k of this.#members(over, isShared)) {
       if (total && (e.op === 'sum' || e.op === 'mean') && e.body.kind === 'binary' && e.body.op === 'mul') {
         total = writer.let({ kind: 'muladd', left: this.value(e.body.left, at(k)), right: this.value(e.body.right, at(k)), plus: total });
         continue;
@@ -394,7 +398,7 @@ export class Expressions {
       const v = this.value(e.body, at(k));
       total = total ? writer.let(this.#joined(e.op, total, v)) : v;
     }
-    if (total && this.#c.split?.size === over.axis.size) {
+    if (total && isShared) {
       total = writer.let({ kind: 'reduce-lanes', op: e.op === 'max' || e.op === 'min' ? e.op : 'sum', arg: total, count: int(this.#c.lanes) });
     }
     const result = total ?? num(0);

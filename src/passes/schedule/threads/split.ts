@@ -16,6 +16,7 @@ import { TYPICAL_BATCH, UNROLL } from '../limits.js';
 import type { Place } from '../places.js';
 import { THREAD } from './access.js';
 import { countPoints } from './places.js';
+import { stateLoops } from './loops.js';
 import type { Threads } from './machine.js';
 
 export interface Split {
@@ -24,6 +25,8 @@ export interface Split {
   readonly lanes: number;
   /** Members side by side in one lane. */
   readonly run: number;
+  /** Each step takes all states of the last one (dense.ts). */
+  readonly dense?: true;
 }
 /** What lanes tell each other goes through. */
 export type Exchange = 'memory' | 'registers';
@@ -36,9 +39,9 @@ const LEAST = 4;
 
 /** How to share out a scan's states; undefined: not at all. `chunks`: so many of a sequence run side by side; `products` of a chunk's summary. */
 export function splitOf(stage: Stage, machine: Threads, through: Exchange, chunks = 1, products: readonly ProductEntry[] = []): Split | undefined {
-  const { size, copies } = stateLoops(stage, products.length);
+  const { size, copies, nested } = stateLoops(stage, products.length);
   const most = through === 'registers' ? machine.exchange : Math.max(machine.exchange, machine.perGroup / GROUP_POINTS);
-  if (stage.order === 'flat' || size <= UNROLL || !isSplittable(stage, size, products)) return undefined;
+  if (nested || stage.order === 'flat' || size <= UNROLL || !isSplittable(stage, size, products)) return undefined;
   const points = countPoints(stage.domain) * TYPICAL_BATCH * chunks;
   // Where registers aren't exchanged, a group's lanes are dearer than idle threads.
   const toFill = machine.exchange > 1 ? machine.toFill : 0;
@@ -46,33 +49,6 @@ export function splitOf(stage: Stage, machine: Threads, through: Exchange, chunk
   const fits = (n: number): boolean => size % n === 0 && size / n >= LEAST && n <= most;
   while (fits(2 * lanes) && ((size / lanes) * (1 + copies) > CELLS || 2 * points * lanes <= toFill)) lanes *= 2;
   return lanes > 1 ? { size, lanes, run: size % (4 * lanes) === 0 ? 4 : 1 } : undefined;
-}
-/**
- * A scan's loops over states, which are unrolled while that makes few enough copies of their bodies: how long they are, and the copies of
- * each round. `products`: of a chunk's transitions, for each of the states.
- */
-export function stateLoops(stage: Stage, products = 0): { size: number; copies: number } {
-  const inner = new Set<number>();
-  let small = Math.max(1, products);
-  for (const item of stage.items) visitExpr(item.body, (e) => {
-    if (e.kind !== 'reduce' || e.over === 'time') return;
-    if (e.over.axis.size > UNROLL) inner.add(e.over.axis.size);
-    else small = Math.max(small, e.over.axis.size);
-  });
-  for (const item of stage.items) for (const i of item.inner) {
-    if (i.axis.size > UNROLL) inner.add(i.axis.size);
-    else small = Math.max(small, i.axis.size);
-  }
-  const [only, ...more] = inner;
-  const none = { size: UNROLL, copies: 0 };
-  if (stage.anchor !== 'scan' || only === undefined || more.length > 0) return none;
-  const nested = stage.items.some((i) => i.inner.some((x) => x.axis.size === only) && hasReduceOf(i.body, only));
-  return nested ? none : { size: only, copies: small };
-}
-function hasReduceOf(root: Expr, size: number): boolean {
-  let found = false;
-  visitExpr(root, (e) => { if (e.kind === 'reduce' && e.over !== 'time' && e.over.axis.size === size) found = true; });
-  return found;
 }
 /** Every part of the stage takes member n of the axis by itself, or sums over all of them. */
 function isSplittable(stage: Stage, size: number, products: readonly ProductEntry[]): boolean {

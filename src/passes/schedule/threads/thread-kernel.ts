@@ -23,10 +23,12 @@ import type { Part } from '../stage/storages.js';
 import { Writer } from '../writer.js';
 import { isNow } from '../rows.js';
 import { Access, BATCH, GROUP, THREAD } from './access.js';
+import { stateLoops } from './loops.js';
 import type { Threads } from './machine.js';
+import { denseSplitOf, SharedStates } from './dense.js';
 import { bindSet, countSets, PairStores, sideBySide } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
-import { GROUP_POINTS, memberOf, numberOf, placesOf, shareOf, splitOf, stateLoops, type Exchange, type Split } from './split.js';
+import { GROUP_POINTS, memberOf, numberOf, placesOf, shareOf, splitOf, type Exchange, type Split } from './split.js';
 import { stageShared, throughMemory } from './stage-shared.js';
 import { tensorContraction, tensorTilingOf } from './tensor.js';
 import { tileContraction, tilingOf } from './tiles.js';
@@ -108,6 +110,8 @@ class ThreadKernel {
   readonly #through: Exchange | undefined;
   readonly #unroll: number;
   readonly #kept: Kept[] = [];
+  /** Where lanes read each other's states. */
+  readonly #shared = new Map<Kept, SharedStates>();
   /** A thread computes two neighbours along the last index of its domain, whose results share words. */
   readonly #paired: boolean;
   readonly #stores: PairStores;
@@ -135,13 +139,17 @@ class ThreadKernel {
     this.#order = domainOrder(stage, lane);
     this.#paired = (part.kind === 'whole' || part.kind === 'apply') && stage.items.some((i) => stage.stored.has(i.def) && !i.inner.includes(i.indices.at(-1) as Index) && layout.isPaired(layout.of(i.def).buffer));
     const summed = part.kind === 'summary' ? part.step.products : [];
-    const { size, copies } = stateLoops(stage, summed.length);
-    this.#split = through && part.kind !== 'carry' && !this.#paired ? splitOf(stage, machine, through, part.kind === 'whole' ? 1 : TYPICAL_CHUNKS, summed) : undefined;
-    const { lanes = 1 } = this.#split ?? {};
+    const loops = stateLoops(stage, summed.length);
+    const { size, copies, nested } = loops;
+    const isDense = nested && part.kind === 'whole' && stage.order !== 'flat' && size > UNROLL;
+    this.#split = !through || part.kind === 'carry' || this.#paired ? undefined
+      : isDense ? denseSplitOf(stage, this.#order, loops, machine)
+      : splitOf(stage, machine, through, part.kind === 'whole' ? 1 : TYPICAL_CHUNKS, summed);
+    const { lanes = 1, dense } = this.#split ?? {};
     // A point's threads can do without a barrier where they hand each other registers.
     this.#lanes = together ? Math.min(GROUP_THREADS, machine.exchange > 1 ? machine.exchange : GROUP_THREADS) : lanes;
     this.#side = this.#paired ? 2 : this.#lanes === 1 && stage.order === 'flat' ? sideBySide(stage, this.#order, lane, layout, machine) : 1;
-    this.#unroll = (size / lanes) * copies <= machine.unroll ? size : UNROLL;
+    this.#unroll = dense || (!nested && (size / lanes) * copies <= machine.unroll) ? size : UNROLL;
     const written = new Set<string>();
     for (const id of stage.stored) written.add(layout.of(id).buffer);
     for (const s of stage.states) {
@@ -254,23 +262,24 @@ class ThreadKernel {
   // --- stages in the order of time ----------------------------------------------------------------------------------------
 
   #sequences(name: string): Kernel | undefined {
+    if (this.#split?.dense && this.#through === 'memory') return undefined;
     const points = this.#count();
     const { threads, per, share } = this.#group(points);
     const id = this.#w.int('id', iadd(imul(GROUP, per), share?.point ?? THREAD));
     const length = this.#access.length();
     this.#eachPoint(id, per, { from: int(0), to: length, length });
     const grid: Grid = { threads, lanes: this.#lanes, groups: { times: 1, of: 1, each: points, per }, batches: 'B' };
-    return this.#shared(this.#access.finish(name, this.#w.body, grid), share?.lane);
+    return this.#staged(this.#access.finish(name, this.#w.body, grid), share?.lane);
   }
   /** Threads of a group, and points, and what of them a thread takes. */
   #group(points: number): { threads: number; per: number; share: ReturnType<typeof shareOf> | undefined } {
-    const threads = this.#split ? Math.min(this.#machine.perGroup, Math.max(GROUP_THREADS, GROUP_POINTS * this.#lanes)) : Math.min(GROUP_THREADS, Math.max(1, points));
+    const threads = this.#split?.dense ? this.#machine.exchange : this.#split ? Math.min(this.#machine.perGroup, Math.max(GROUP_THREADS, GROUP_POINTS * this.#lanes)) : Math.min(GROUP_THREADS, Math.max(1, points));
     // Neighbouring threads have neighbouring points: the lanes of one lie as far apart as those that tell each other may.
     const reach = this.#through === 'memory' ? threads : this.#machine.exchange;
     return { threads, per: threads / this.#lanes, share: this.#split && shareOf(threads, reach, this.#lanes) };
   }
   /** With what a group reads alike in its memory, and what its lanes tell each other there. */
-  #shared(kernel: Kernel, lane: Int | undefined): Kernel | undefined {
+  #staged(kernel: Kernel, lane: Int | undefined): Kernel | undefined {
     return lane && this.#through === 'memory' ? throughMemory(kernel, this.#machine, lane) : stageShared(kernel, this.#machine);
   }
   /** Groups for each chunk and tile of points; chunks stand at fixed steps of the tile. */
@@ -291,7 +300,7 @@ class ThreadKernel {
       : short;
     this.#eachPoint(w.int('id', iadd(imul(tile, per), share?.point ?? THREAD)), per, { from, to, length });
     const grid: Grid = { threads, lanes: this.#lanes, groups: { times: tiles, of: 'T', each: 1, per: CHUNK, ...(this.#part.kind === 'summary' ? { from: CHUNK } : {}) }, batches: 'B' };
-    return this.#shared(this.#access.finish(name, w.body, grid), share?.lane);
+    return this.#staged(this.#access.finish(name, w.body, grid), share?.lane);
   }
   #chunksOf(steps: Int): Int {
     return this.#w.int('chunks', { kind: 'idiv', left: iadd(steps, int(CHUNK - 1)), by: CHUNK });
@@ -310,8 +319,9 @@ class ThreadKernel {
   #sequence(point: Int, { from, to, length }: Span, mine: (f: () => void) => void): void {
     const points = this.#points(this.#envs.root(BATCH), point);
     for (const env of points) this.#copyIn(env);
-    const accumulators = points.map((env) => this.#openAccumulators(env));
     const backward = this.#stage.order === 'backward';
+    this.#shareFirst(backward ? iadd(to, int(-1)) : from);
+    const accumulators = points.map((env) => this.#openAccumulators(env));
     const step = (t: Int): void => {
       this.#access.step = { t, length };
       const row = this.#w.int('row', iadd(imul(BATCH, this.#access.scalar('T')), t));
@@ -346,6 +356,19 @@ class ThreadKernel {
     } }); });
     this.#x.run(tasks);
     for (const env of points) for (const k of this.#kept) if (!k.state.inPlace) this.#advance(k, env);
+    if (this.#split?.dense) this.#w.barrier();
+  }
+  /** Before the first step: what it reads of the states that other lanes keep. */
+  #shareFirst(t: Int): void {
+    const split = this.#split;
+    if (!split?.dense) return;
+    for (const k of this.#kept) {
+      const shared = new SharedStates(this.#w, this.#access, `${k.own}#shared`, { cells: k.all.cells, strides: k.all.strides, shared: k.shared ?? 0 }, split, this.#machine);
+      this.#shared.set(k, shared);
+      const { cells } = k.storage;
+      shared.begin(t, Array.from({ length: cells }, (_, c) => [this.#cellOfAll(split, k, c), this.#w.let({ kind: 'load', buffer: k.own as string, at: int(c + cells), access: 'uniform' })]));
+    }
+    this.#w.barrier();
   }
   #openAccumulators(env: Env): Accumulating[] {
     return this.#stage.accumulators.map((a) => {
@@ -475,6 +498,7 @@ class ThreadKernel {
   }
   #storeState(k: Kept, value: Value, env: Env): void {
     const inner = k.item.inner.map((i) => placeOf(env, i).int);
+    if (this.#access.step) this.#shared.get(k)?.after(this.#access.step.t, inner, value);
     if (!k.state.inPlace) { this.#storeCell(k, env, this.#cell(k, inner, int(0)), value); return; }
     const older = Array.from({ length: k.state.depth - 1 }, (_, d) => this.#w.let(this.#loadCell(k, env, this.#cell(k, inner, int(d + 1)))));
     older.forEach((v, d) => this.#storeCell(k, env, this.#cell(k, inner, int(d + 2)), v));
@@ -498,7 +522,10 @@ class ThreadKernel {
       return this.#loadCell(this.#products, env, this.#inSlot(this.#products, inner, int(entry)));
     }
     if (!kept || isNow(e.time)) return this.#access.read(e, env);
-    const inner = kept.item.inner.map((i) => affinePlace(env, e.at[kept.item.indices.indexOf(i)] as Affine).int);
+    const places = kept.item.inner.map((i) => affinePlace(env, e.at[kept.item.indices.indexOf(i)] as Affine));
+    const inner = places.map((p) => p.int);
+    const shared = places[kept.shared ?? 0]?.lane === 0 ? this.#shared.get(kept) : undefined;
+    if (shared && this.#access.step) return shared.before(this.#access.step.t, inner);
     const time = affinePlace(env, e.time as Affine).int;
     return this.#loadCell(kept, env, this.#cell(kept, inner, this.#stage.order === 'backward' ? time : imul(time, -1)));
   }
