@@ -60,13 +60,30 @@ describe.skipIf(missing !== undefined)(`the addon${missing === undefined ? '' : 
     await one.push({ x: x.slice(0, 12) });
     two.restore(one.save());
     expect(bits(await two.push({ x: x.slice(12) }))).toEqual(bits(await one.push({ x: x.slice(12) })));
-    expect(t.control.look()).toMatchObject({ contexts: 1, streams: 2 });
+    expect(t.control.look()).toMatchObject({ contexts: 1, streams: 6 });
     // Buffers are given back with what they were for.
     const before = model.memoryBytes;
     one.dispose();
     expect(model.memoryBytes).toBeLessThan(before);
     model.dispose();
     other.dispose();
+  });
+  it('a run of many tiles: two are under way, each waited for when the next one is, with the bits of the whole', async () => {
+    const x = numbers(3 * 1000, 3);
+    const whole = await small.load();
+    const want = bits(await whole.run({ x }));
+    whole.dispose();
+    await ended(t);
+    t.control.reset();
+    // Buffers that hold 128 steps.
+    t.control.set('total', 12 * 128);
+    const model = await small.load({}, ['sm_80']);
+    const before = t.control.look().order.length;
+    expect(bits(await model.run({ x }))).toEqual(want);
+    expect(t.control.look().order.slice(before)).toMatch(/^uk+d(uk+dw){6}uk+dd?ww$/);
+    // All data of tiles was given back, and a second run does the same.
+    expect(bits(await model.run({ x }))).toEqual(want);
+    model.dispose();
   });
   it.each<readonly [capability: number, archs: readonly string[], loaded: string]>([
     [90, ['sm_80', 'sm_90'], 'sm_90'], [86, ['sm_80', 'sm_90'], 'sm_80'], [90, ['sm_80'], 'ptx:sm_80'], [103, ['sm_80', 'sm_100', 'sm_90'], 'sm_100'], [90, ['sm_90a', 'sm_80'], 'sm_90a'],

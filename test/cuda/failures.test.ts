@@ -117,6 +117,30 @@ describe.skipIf(missing !== undefined)(`the driver's failures${missing === undef
       }
       made.dispose();
     }, 300_000);
+    it('in a run of many tiles: the next has the same bits', async () => {
+      // Buffers that hold 128 steps.
+      const many = { data: numbers(3 * 600, 2), shape: [1, 600, 3] };
+      const reset = (): void => { t.control.reset(); t.control.set('total', 12 * 128); };
+      reset();
+      const made = await load();
+      const want = bits(await made.run({ x: many }));
+      const whole = async (): Promise<void> => { await made.run({ x: many }); };
+      const calls = await callsOf(whole);
+      expect(calls.map(([call]) => call)).toEqual(expect.arrayContaining(['cuStreamWaitEvent', 'cuEventCreate', 'cuMemcpyHtoDAsync_v2', 'cuMemcpyDtoHAsync_v2', 'cuEventSynchronize']));
+      for (const [call, count] of calls) {
+        for (const after of places(count)) {
+          const where = `${call}, ${after} of ${count}`;
+          t.control.fail(call, after, status);
+          const error = await thrown(whole);
+          if (!endings.test(call)) expect(`${where} ${codeOf(error)}`).toMatch(new RegExp(` ${code.source.slice(1)}`));
+          expect(t.control.look().misuses, where).toEqual([]);
+          reset();
+          if (endings.test(call)) await thrown(() => made.run({ x: many }));
+          expect(bits(await made.run({ x: many })), where).toEqual(want);
+        }
+      }
+      made.dispose();
+    }, 300_000);
     it('in a push: the stream carries on from the last that succeeded', async () => {
       const made = await load();
       const feed = async (call?: string, after = 0): Promise<{ out: Record<string, string>[]; errors: unknown[] }> => {

@@ -56,6 +56,30 @@ describe.skipIf(missing !== undefined)(`the addon's calls${missing === undefined
     expect(t.control.look().calls).toMatchObject({ cuGraphInstantiateWithFlags: 1, cuGraphLaunch: 3 });
     await session.dispose();
   });
+  it('two batches under way: handed over without waiting, computed in their order, each with its own data', async () => {
+    const { session, commands } = await ready();
+    const [one, two] = [await session.prepare(commands(2), false), await session.prepare(commands(3), true)];
+    expect(wordsOf(await thrown(() => one.result()))).toBe('refused: the batch has not been started');
+    t.control.set('held', 1);
+    await one.start(sixtyFour);
+    await two.start(bytes(...Array.from({ length: 64 }, (_, k) => 100 + k)));
+    expect(t.control.look().order).toBe('ukdukd');
+    for (const again of [() => one.start(sixtyFour), () => one.run(sixtyFour)]) expect(wordsOf(await thrown(again))).toBe('refused: the batch is under way');
+    const first = one.result();
+    t.control.set('held', 0);
+    expect(new Float32Array((await first).data)[3]).toBe(6);
+    // Once.
+    expect(wordsOf(await thrown(() => one.result()))).toBe('refused: the batch has not been started');
+    expect(new Float32Array((await two.result()).data)[3]).toBe(309);
+    expect((await run(one))[3]).toBe(6);
+    // One that nobody waits for any more.
+    await two.start(sixtyFour);
+    two.dispose();
+    expect(wordsOf(await thrown(() => two.result()))).toMatch(/^disposed/);
+    await one.start(sixtyFour);
+    await session.dispose();
+    expect(kindOf(await thrown(() => one.result()))).toBe('disposed');
+  });
   it('memory begins as nothing in particular; clears and copies are where they belong', async () => {
     const { session, x, y } = await ready();
     const batch = await session.prepare(Float64Array.from([CLEAR, x, 256, WRITE, x, 8, 8, 0, COPY, x, 8, y, 0, 12, READ, y, 0, 20, 4]), false);

@@ -1,10 +1,13 @@
-/** Commands on CUDA: encoded, and handed to the addon; those of a push once recorded as a graph. */
+/**
+ * Commands on CUDA: encoded, and handed to the addon; those of a push once recorded as a graph. Of a run's tiles two are under way: one's data goes up and
+ * another's comes down while kernels run, and the host is at the next one's meanwhile.
+ */
 import type { Frame } from '../gpu/frame.js';
 import type { Command, Equipment, Machine } from '../gpu/machine.js';
 import type { GpuPlan, Manifest } from '../manifest.js';
 import { encode, gather } from './commands.js';
 import { cudaFailure, isLoss } from './errors.js';
-import type { NativeBatch, NativeSession, Opened } from './native.js';
+import type { NativeBatch, NativeSession, Opened, Ran } from './native.js';
 
 /** Kernels count elements in 32 bits (targets/cuda/limits.ts). */
 const MOST_ELEMENTS = 2 ** 31 - 2 ** 16;
@@ -15,6 +18,8 @@ export interface Kernels {
   /** What a device of this compute capability takes. */
   readonly image: (capability: number) => Promise<Uint8Array>;
 }
+/** Tiles under way at once: more would take memory for their data, and gain nothing. */
+const AHEAD = 2;
 interface Kept {
   readonly batch: NativeBatch;
   readonly readFrom: number;
@@ -33,8 +38,9 @@ export class CudaMachine implements Machine<number> {
   readonly #kernels: Kernels;
   readonly #functions: ReadonlyMap<string, number>;
   readonly #kept = new Map<Frame<number>, Map<string, Kept>>();
+  readonly #flying: Kept[] = [];
   #out = new Float32Array();
-  #milliseconds = 0;
+  #milliseconds: number[] = [];
   isLost = false;
 
   private constructor(opened: Opened, kernels: Kernels, functions: ReadonlyMap<string, number>) {
@@ -98,6 +104,10 @@ export class CudaMachine implements Machine<number> {
       await this.#run(model, known, gather(commands).data);
       return;
     }
+    if (!again && commands.some((c) => c.kind === 'launch')) {
+      await this.#start(model, commands);
+      return;
+    }
     const { words, data, readFrom } = encode(commands, plan, this.#functions);
     const batch = await this.#asking(model, data.byteLength, () => this.#session.prepare(words, kept !== undefined));
     const made = { batch, readFrom };
@@ -110,20 +120,56 @@ export class CudaMachine implements Machine<number> {
     }
   }
   async #run(model: string, { batch, readFrom }: Kept, data: ArrayBuffer): Promise<void> {
-    const result = await this.#asking(model, data.byteLength, () => batch.run(data));
-    this.#milliseconds += result.milliseconds;
-    this.#out.set(new Float32Array(result.data), readFrom / 4);
+    this.#take(await this.#asking(model, data.byteLength, () => batch.run(data)), readFrom);
   }
-  async finished(): Promise<number> {
-    const spent = this.#milliseconds;
-    this.#milliseconds = 0;
-    return spent;
+  #take({ data, milliseconds }: Ran, readFrom: number): void {
+    this.#milliseconds.push(milliseconds);
+    this.#out.set(new Float32Array(data), readFrom / 4);
+  }
+  /** Behind what is under way, without waiting for more than room. */
+  async #start(model: string, commands: readonly Command<number>[]): Promise<void> {
+    await this.#land(AHEAD - 1);
+    const { words, data, readFrom } = encode(commands, this.#kernels.plan, this.#functions);
+    const batch = await this.#asking(model, data.byteLength, () => this.#session.prepare(words, false));
+    try {
+      await this.#asking(model, data.byteLength, () => batch.start(data));
+    } catch (error) {
+      batch.dispose();
+      throw error;
+    }
+    this.#flying.push({ batch, readFrom });
+  }
+  /** Until no more than `left` are under way. */
+  async #land(left: number): Promise<void> {
+    while (this.#flying.length > left) {
+      const { batch, readFrom } = this.#flying.shift() as Kept;
+      try {
+        this.#take(await this.#asking(this.#kernels.manifest.model, 0, () => batch.result()), readFrom);
+      } finally {
+        batch.dispose();
+      }
+    }
+  }
+  async settle(): Promise<void> {
+    while (this.#flying.length > 0) {
+      try {
+        await this.#land(0);
+      } catch {
+        // Who asks for this knows that something failed.
+      }
+    }
+    this.#milliseconds = [];
+  }
+  async finished(): Promise<readonly number[]> {
+    await this.#land(AHEAD - 1);
+    return this.#milliseconds.splice(0);
   }
   async reserve(bytes: number): Promise<void> {
     if (this.#out.byteLength < bytes) this.#out = new Float32Array(bytes / 4);
   }
   async fetch(bytes: number): Promise<Float32Array> {
-    this.#milliseconds = 0;
+    await this.#land(0);
+    this.#milliseconds = [];
     return this.#out.subarray(0, bytes / 4);
   }
   release(): void {

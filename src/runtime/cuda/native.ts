@@ -41,8 +41,15 @@ export interface NativeSession {
 }
 export interface NativeBatch {
   /** With the data of all writes; gives that of all reads. */
-  run(data: ArrayBuffer): Promise<{ readonly data: ArrayBuffer; readonly milliseconds: number }>;
+  run(data: ArrayBuffer): Promise<Ran>;
+  /** The same in two: handed over, behind what was started before; and waited for, once. */
+  start(data: ArrayBuffer): Promise<void>;
+  result(): Promise<Ran>;
   dispose(): void;
+}
+export interface Ran {
+  readonly data: ArrayBuffer;
+  readonly milliseconds: number;
 }
 /** What a call of the addon is rejected with. */
 export interface NativeError {

@@ -39,11 +39,13 @@ export interface Machine<B> {
    * @throws DeviceError SSM5501 to SSM5503.
    */
   submit(commands: readonly Command<B>[], again?: { readonly frame: Frame<B>; readonly name: string }): Promise<void>;
-  /** Waits for all that was submitted, and tells how many milliseconds it took since the last time. */
-  finished(): Promise<number>;
+  /** Waits until there is room to submit more, and tells of the submissions that ended since the last time how many milliseconds each took, in their order. */
+  finished(): Promise<readonly number[]>;
   /** Room for what is read until the next `fetch`. */
   reserve(bytes: number): Promise<void>;
-  /** What was read, until `release`. */
+  /** Waits for all that was submitted, whatever comes of it. */
+  settle(): Promise<void>;
+  /** Waits likewise, and gives what was read, until `release`; how long that took is forgotten. */
   fetch(bytes: number): Promise<Float32Array>;
   release(): void;
   dispose(): void;

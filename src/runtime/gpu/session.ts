@@ -90,6 +90,7 @@ export class Session<B> {
         await this.steps(this.#frame, { job, rows: group, time: longest, begin: true, whole: true });
       } catch (error) {
         // What a command that failed left in it isn't known.
+        await this.machine.settle();
         this.#frame.dispose();
         this.#frame = undefined;
         throw error;
@@ -104,6 +105,8 @@ export class Session<B> {
     const kept = keep ? frame.kept().reduce((n, p) => n + p.bytes, 0) : 0;
     let used = 0;
     let started = !begin;
+    // Rows of what was submitted and isn't known to have ended.
+    const submitted: number[] = [];
     for (let at = 0; at < time;) {
       const steps = tileSteps(this.#of, this.#work, frame.batch, frame.capacity, time - at, whole && at === 0);
       const last = at + steps >= time;
@@ -114,6 +117,7 @@ export class Session<B> {
       const bytes = timed.reduce((n, o) => n + this.#readBytes(o, rows.count, steps), 0);
       if (used > 0 && used + bytes > READ_BYTES) {
         await this.#readBack(pending.splice(0), rows, job, used);
+        submitted.length = 0;
         used = 0;
       }
       if (used === 0) await machine.reserve(kept + Math.max(bytes, Math.min(READ_BYTES, job.outputs.reduce((n, o) => n + this.#readBytes(o, rows.count, time - at), 0))));
@@ -139,7 +143,8 @@ export class Session<B> {
       await machine.submit(commands, keep ? { frame, name } : undefined);
       started = true;
       at += steps;
-      if (at < time) this.#learn(steps * rows.count, await machine.finished());
+      submitted.push(steps * rows.count);
+      if (at < time) for (const ms of await machine.finished()) this.#learn(submitted.shift() as number, ms);
     }
     return this.#readBack(pending, rows, job, used, kept);
   }

@@ -106,11 +106,14 @@ export class WebgpuMachine implements Machine<GpuBuffer> {
       flush();
     });
   }
-  async finished(): Promise<number> {
+  async finished(): Promise<readonly number[]> {
     await this.#connection.wait(this.#connection.device.queue.onSubmittedWorkDone());
     const began = this.#began ?? performance.now();
     this.#began = undefined;
-    return performance.now() - began;
+    return [performance.now() - began];
+  }
+  async settle(): Promise<void> {
+    // Buffers may go while what was submitted still uses them.
   }
   async reserve(bytes: number): Promise<void> {
     if (this.#read && this.#read.size >= bytes) return;

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cstring>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -57,7 +58,7 @@ Napi::Object handle(Napi::Env env, const Napi::FunctionReference& constructor, S
 class BatchHandle : public Napi::ObjectWrap<BatchHandle> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Batch", {InstanceMethod<&BatchHandle::run>("run"), InstanceMethod<&BatchHandle::dispose>("dispose")});
+    return DefineClass(env, "Batch", {InstanceMethod<&BatchHandle::run>("run"), InstanceMethod<&BatchHandle::start>("start"), InstanceMethod<&BatchHandle::result>("result"), InstanceMethod<&BatchHandle::dispose>("dispose")});
   }
   explicit BatchHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BatchHandle>(info), shared_(given(info)) {}
   ~BatchHandle() override { drop(); }
@@ -65,42 +66,72 @@ class BatchHandle : public Napi::ObjectWrap<BatchHandle> {
  private:
   // run(data): the writes' data → { data, milliseconds }: what was read.
   Napi::Value run(const Napi::CallbackInfo& info) {
+    return throwing(info.Env(), [&] {
+      const std::shared_ptr<Batch> batch = begin(info);
+      return answered(info.Env(), batch, [core = shared_.core.get(), batch] { return core->session->run(*batch); });
+    });
+  }
+  // start(data): handed over; result(): what run() gives, when it is there.
+  Napi::Value start(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     return throwing(env, [&]() -> Napi::Value {
-      shared_.core->require();
-      const std::shared_ptr<Batch> batch = shared_.batch;
-      if (!batch) throw Failure(Kind::disposed, "the batch has been disposed of");
-      if (use_->running) throw Failure(Kind::refused, "the batch is under way");
-      if (batch->commands.usesFreed()) throw Failure(Kind::disposed, "the batch names a buffer that has been freed");
-      const uint64_t in = batch->commands.in;
-      if (!info[0].IsArrayBuffer()) throw Napi::TypeError::New(env, "data: expected an ArrayBuffer");
-      auto data = info[0].As<Napi::ArrayBuffer>();
-      if (data.ByteLength() != in) throw Failure(Kind::refused, "data: expected " + std::to_string(in) + " bytes, got " + std::to_string(data.ByteLength()));
-      if (in > 0) std::memcpy(reinterpret_cast<void*>(batch->in.address), data.Data(), in);
-      use_->running = true;
-      const auto milliseconds = std::make_shared<float>(0.0f);
+      const std::shared_ptr<Batch> batch = begin(info);
       Core* core = shared_.core.get();
       return core->ask(
-          env, [core, batch, milliseconds] { *milliseconds = core->session->run(*batch); },
-          [batch, milliseconds](Napi::Env e) -> Napi::Value {
-            auto out = Napi::ArrayBuffer::New(e, batch->commands.out);
-            if (batch->commands.out > 0) std::memcpy(out.Data(), reinterpret_cast<const void*>(batch->out.address), batch->commands.out);
-            auto result = Napi::Object::New(e);
-            result.Set("data", out);
-            result.Set("milliseconds", Napi::Number::New(e, *milliseconds));
-            return result;
-          },
-          // Only now: until then what was read was still to be copied.
-          [core, batch, use = use_](Napi::Env, bool) {
-            use->running = false;
-            if (use->dropped) tellDrop(core, batch);
+          env, [core, batch] { core->session->start(*batch); }, [](Napi::Env e) -> Napi::Value { return e.Undefined(); },
+          [core, batch, use = use_](Napi::Env, bool failed) {
+            if (failed || use->dropped) end(core, batch, *use);
+            else use->started = true;
           });
     });
+  }
+  Napi::Value result(const Napi::CallbackInfo& info) {
+    return throwing(info.Env(), [&]() -> Napi::Value {
+      const std::shared_ptr<Batch> batch = alive();
+      if (!use_->started) throw Failure(Kind::refused, "the batch has not been started");
+      use_->started = false;
+      return answered(info.Env(), batch, [core = shared_.core.get(), batch] { return core->session->finish(*batch); });
+    });
+  }
+  std::shared_ptr<Batch> alive() const {
+    shared_.core->require();
+    if (!shared_.batch) throw Failure(Kind::disposed, "the batch has been disposed of");
+    return shared_.batch;
+  }
+  // Whatever begins: with the data of its writes.
+  std::shared_ptr<Batch> begin(const Napi::CallbackInfo& info) {
+    const std::shared_ptr<Batch> batch = alive();
+    if (use_->running) throw Failure(Kind::refused, "the batch is under way");
+    if (batch->commands.usesFreed()) throw Failure(Kind::disposed, "the batch names a buffer that has been freed");
+    const uint64_t in = batch->commands.in;
+    if (!info[0].IsArrayBuffer()) throw Napi::TypeError::New(info.Env(), "data: expected an ArrayBuffer");
+    auto data = info[0].As<Napi::ArrayBuffer>();
+    if (data.ByteLength() != in) throw Failure(Kind::refused, "data: expected " + std::to_string(in) + " bytes, got " + std::to_string(data.ByteLength()));
+    if (in > 0) std::memcpy(reinterpret_cast<void*>(batch->in.address), data.Data(), in);
+    use_->running = true;
+    return batch;
+  }
+  // `work` gives milliseconds.
+  Napi::Value answered(Napi::Env env, const std::shared_ptr<Batch>& batch, std::function<float()> work) {
+    const auto milliseconds = std::make_shared<float>(0.0f);
+    Core* core = shared_.core.get();
+    return core->ask(
+        env, [work = std::move(work), milliseconds] { *milliseconds = work(); },
+        [batch, milliseconds](Napi::Env e) -> Napi::Value {
+          auto out = Napi::ArrayBuffer::New(e, batch->commands.out);
+          if (batch->commands.out > 0) std::memcpy(out.Data(), reinterpret_cast<const void*>(batch->out.address), batch->commands.out);
+          auto result = Napi::Object::New(e);
+          result.Set("data", out);
+          result.Set("milliseconds", Napi::Number::New(e, *milliseconds));
+          return result;
+        },
+        // Only now: until then what was read was still to be copied.
+        [core, batch, use = use_](Napi::Env, bool) { end(core, batch, *use); });
   }
   void dispose(const Napi::CallbackInfo&) { drop(); }
   void drop() {
     if (!shared_.batch) return;
-    if (use_->running) use_->dropped = true;
+    if (use_->running && !use_->started) use_->dropped = true;
     else tellDrop(shared_.core.get(), shared_.batch);
     shared_.batch = nullptr;
   }
@@ -109,8 +140,12 @@ class BatchHandle : public Napi::ObjectWrap<BatchHandle> {
   }
 
   struct Use {
-    bool running = false, dropped = false;
+    bool running = false, started = false, dropped = false;
   };
+  static void end(Core* core, const std::shared_ptr<Batch>& batch, Use& use) {
+    use.running = false;
+    if (use.dropped) tellDrop(core, batch);
+  }
   Shared shared_;
   std::shared_ptr<Use> use_ = std::make_shared<Use>();
 };

@@ -58,6 +58,7 @@ constexpr int kOldestDriver = 11040;
   call(cuStreamCreate, (StreamHandle* stream, unsigned flags))                                                             \
   call(cuStreamDestroy_v2, (StreamHandle stream))                                                                          \
   call(cuStreamSynchronize, (StreamHandle stream))                                                                         \
+  call(cuStreamWaitEvent, (StreamHandle stream, EventHandle event, unsigned flags))                                        \
   call(cuStreamBeginCapture_v2, (StreamHandle stream, int mode))                                                           \
   call(cuStreamEndCapture, (StreamHandle stream, GraphHandle* graph))                                                      \
   call(cuEventCreate, (EventHandle* event, unsigned flags))                                                                \

@@ -78,7 +78,7 @@ Session::Session(const std::string& driver, int device) : driver_(&Driver::open(
             return reinterpret_cast<uint64_t>(address);
           },
           [&d](uint64_t address) { (void)d.cuMemFreeHost(reinterpret_cast<void*>(address)); });
-      d.check(d.cuStreamCreate(&stream_, kStreamNonBlocking), "cuStreamCreate");
+      for (StreamHandle* stream : {&stream_, &up_, &down_}) d.check(d.cuStreamCreate(stream, kStreamNonBlocking), "cuStreamCreate");
       d.check(d.cuEventCreate(&began_, 0), "cuEventCreate");
       d.check(d.cuEventCreate(&ended_, kEventBlockingSync), "cuEventCreate");
     });
@@ -92,17 +92,19 @@ Session::~Session() { close(); }
 // There is nobody to tell of what fails here, and on a poisoned context all of it does.
 void Session::close() {
   const Driver& d = *driver_;
-  if (stream_) (void)d.cuStreamSynchronize(stream_);
+  synchronize();
   while (!batches_.empty()) drop(std::shared_ptr<Batch>(*batches_.begin()));
   if (module_) (void)d.cuModuleUnload(module_);
   if (began_) (void)d.cuEventDestroy_v2(began_);
   if (ended_) (void)d.cuEventDestroy_v2(ended_);
-  if (stream_) (void)d.cuStreamDestroy_v2(stream_);
+  for (StreamHandle* stream : {&stream_, &up_, &down_}) {
+    if (*stream) (void)d.cuStreamDestroy_v2(*stream);
+    *stream = nullptr;
+  }
   device_.reset();
   pinned_.reset();
   (void)d.cuCtxSetCurrent(nullptr);
   module_ = nullptr;
-  stream_ = nullptr;
   began_ = ended_ = nullptr;
 }
 
@@ -154,6 +156,10 @@ void Session::prepare(const std::shared_ptr<Batch>& batch) {
 }
 void Session::drop(const std::shared_ptr<Batch>& batch) {
   if (batches_.erase(batch) == 0) return;
+  if (batch->flight) {
+    synchronize();
+    land(*batch);
+  }
   if (batch->exec) (void)driver_->cuGraphExecDestroy(batch->exec);
   if (batch->in.bytes > 0) pinned_->free(batch->in);
   if (batch->out.bytes > 0) pinned_->free(batch->out);
@@ -180,6 +186,72 @@ float Session::run(Batch& batch) {
     d.check(d.cuEventElapsedTime(&milliseconds, began_, ended_), "cuEventElapsedTime");
     return milliseconds;
   });
+}
+
+void Session::start(Batch& batch) {
+  const Driver& d = *driver_;
+  guarded([&] {
+    batch.flight = std::make_unique<Batch::Flight>();
+    Batch::Flight& f = *batch.flight;
+    try {
+      const auto& [list, in, out] = batch.commands;
+      if (in > 0) f.in = device_->allocate(in);
+      if (out > 0) f.out = device_->allocate(out);
+      for (EventHandle* event : {&f.uploaded, &f.began, &f.computed}) d.check(d.cuEventCreate(event, 0), "cuEventCreate");
+      d.check(d.cuEventCreate(&f.ended, kEventBlockingSync), "cuEventCreate");
+      enqueueAhead(batch);
+    } catch (...) {
+      // What has begun still uses this memory.
+      synchronize();
+      land(batch);
+      throw;
+    }
+  });
+}
+float Session::finish(Batch& batch) {
+  const Driver& d = *driver_;
+  return guarded([&] {
+    float milliseconds = 0;
+    try {
+      d.check(d.cuEventSynchronize(batch.flight->ended), "cuEventSynchronize");
+      d.check(d.cuEventElapsedTime(&milliseconds, batch.flight->began, batch.flight->computed), "cuEventElapsedTime");
+    } catch (...) {
+      synchronize();
+      land(batch);
+      throw;
+    }
+    land(batch);
+    return milliseconds;
+  });
+}
+// Nothing uses it any more.
+void Session::land(Batch& batch) {
+  const Batch::Flight& f = *batch.flight;
+  for (const EventHandle event : {f.uploaded, f.began, f.computed, f.ended}) if (event) (void)driver_->cuEventDestroy_v2(event);
+  if (f.in.bytes > 0) device_->free(f.in);
+  if (f.out.bytes > 0) device_->free(f.out);
+  batch.flight.reset();
+}
+void Session::synchronize() {
+  for (const StreamHandle stream : {up_, stream_, down_}) if (stream) (void)driver_->cuStreamSynchronize(stream);
+}
+// By way of memory of its own on the device: what kernels read and write there is the batch's before, until it has computed.
+void Session::enqueueAhead(const Batch& batch) {
+  const Driver& d = *driver_;
+  const Batch::Flight& f = *batch.flight;
+  const auto& [list, in, out] = batch.commands;
+  if (in > 0) d.check(d.cuMemcpyHtoDAsync_v2(f.in.address, reinterpret_cast<const void*>(batch.in.address), in, up_), "cuMemcpyHtoDAsync");
+  d.check(d.cuEventRecord(f.uploaded, up_), "cuEventRecord");
+  d.check(d.cuStreamWaitEvent(stream_, f.uploaded, 0), "cuStreamWaitEvent");
+  d.check(d.cuEventRecord(f.began, stream_), "cuEventRecord");
+  enqueue(batch);
+  d.check(d.cuEventRecord(f.computed, stream_), "cuEventRecord");
+  d.check(d.cuStreamWaitEvent(down_, f.computed, 0), "cuStreamWaitEvent");
+  for (const Command& c : list) {
+    if (c.kind != Command::Kind::read || c.bytes == 0) continue;
+    d.check(d.cuMemcpyDtoHAsync_v2(reinterpret_cast<void*>(batch.out.address + c.into), f.out.address + c.into, c.bytes, down_), "cuMemcpyDtoHAsync");
+  }
+  d.check(d.cuEventRecord(f.ended, down_), "cuEventRecord");
 }
 
 void Session::capture(Batch& batch) {
@@ -209,13 +281,15 @@ void Session::enqueue(const Batch& batch) {
         d.check(d.cuMemsetD32Async(c.buffer->block.address, 0, c.bytes / 4, stream_), "cuMemsetD32Async");
         break;
       case Command::Kind::write:
-        d.check(d.cuMemcpyHtoDAsync_v2(c.buffer->block.address + c.offset, reinterpret_cast<const void*>(batch.in.address + c.into), c.bytes, stream_), "cuMemcpyHtoDAsync");
+        if (batch.flight) d.check(d.cuMemcpyDtoDAsync_v2(c.buffer->block.address + c.offset, batch.flight->in.address + c.into, c.bytes, stream_), "cuMemcpyDtoDAsync");
+        else d.check(d.cuMemcpyHtoDAsync_v2(c.buffer->block.address + c.offset, reinterpret_cast<const void*>(batch.in.address + c.into), c.bytes, stream_), "cuMemcpyHtoDAsync");
         break;
       case Command::Kind::copy:
         d.check(d.cuMemcpyDtoDAsync_v2(c.to->block.address + c.into, c.buffer->block.address + c.offset, c.bytes, stream_), "cuMemcpyDtoDAsync");
         break;
       case Command::Kind::read:
-        d.check(d.cuMemcpyDtoHAsync_v2(reinterpret_cast<void*>(batch.out.address + c.into), c.buffer->block.address + c.offset, c.bytes, stream_), "cuMemcpyDtoHAsync");
+        if (batch.flight) d.check(d.cuMemcpyDtoDAsync_v2(batch.flight->out.address + c.into, c.buffer->block.address + c.offset, c.bytes, stream_), "cuMemcpyDtoDAsync");
+        else d.check(d.cuMemcpyDtoHAsync_v2(reinterpret_cast<void*>(batch.out.address + c.into), c.buffer->block.address + c.offset, c.bytes, stream_), "cuMemcpyDtoHAsync");
         break;
       case Command::Kind::launch: launch(c); break;
     }

@@ -47,6 +47,12 @@ struct Batch {
   // Pinned: JavaScript's thread writes `in` before a run, and reads `out` after it.
   Arena::Block in, out;
   GraphExecHandle exec = nullptr;
+  // While it has been started and not finished: the same on the device, and what tells how far it is.
+  struct Flight {
+    Arena::Block in, out;
+    EventHandle uploaded = nullptr, began = nullptr, computed = nullptr, ended = nullptr;
+  };
+  std::unique_ptr<Flight> flight;
 };
 
 class Session {
@@ -66,6 +72,10 @@ class Session {
   void prepare(const std::shared_ptr<Batch>& batch);
   // Milliseconds on the device.
   float run(Batch& batch);
+  // The same in two: handed over, so that its data goes up while earlier ones compute and comes down while later ones do; and waited for. Batches
+  // compute in the order in which they are started.
+  void start(Batch& batch);
+  float finish(Batch& batch);
   void drop(const std::shared_ptr<Batch>& batch);
 
  private:
@@ -73,13 +83,17 @@ class Session {
   auto guarded(Work work);
   void close();
   void enqueue(const Batch& batch);
+  void enqueueAhead(const Batch& batch);
+  void land(Batch& batch);
+  void synchronize();
   void launch(const Command& command);
   void capture(Batch& batch);
 
   const Driver* driver_ = nullptr;
   std::shared_ptr<Context> context_;
   std::unique_ptr<Arena> device_, pinned_;
-  StreamHandle stream_ = nullptr;
+  // Kernels, and copies on the device; data on its way up and down.
+  StreamHandle stream_ = nullptr, up_ = nullptr, down_ = nullptr;
   EventHandle began_ = nullptr, ended_ = nullptr;
   ModuleHandle module_ = nullptr;
   std::vector<FunctionHandle> functions_;

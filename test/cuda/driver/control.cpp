@@ -91,6 +91,7 @@ napi_value set(napi_env env, napi_callback_info info) {
   else if (what == "capability") s.capability = static_cast<int>(value);
   else if (what == "version") s.version = static_cast<int>(value);
   else if (what == "limit") s.limit = static_cast<uint64_t>(value);
+  else if (what == "total") s.total = static_cast<uint64_t>(value);
   else if (what == "held") s.held = value != 0;
   else napi_throw_error(env, nullptr, "there is no such setting");
   s.wake.notify_all();
@@ -104,10 +105,12 @@ napi_value reset(napi_env, napi_callback_info) {
   s.capability = 90;
   s.version = 13000;
   s.limit = uint64_t{1} << 32;
+  s.total = 0;
   s.held = false;
   s.rules.clear();
   s.calls.clear();
   s.misuses.clear();
+  s.order.clear();
   s.loaded.clear();
   s.wake.notify_all();
   return nullptr;
@@ -129,6 +132,9 @@ napi_value look(napi_env env, napi_callback_info) {
   napi_set_named_property(env, made, "calls", calls);
   napi_set_named_property(env, made, "misuses", of(env, s.misuses));
   napi_set_named_property(env, made, "loaded", of(env, s.loaded));
+  napi_value order;
+  napi_create_string_utf8(env, s.order.c_str(), s.order.size(), &order);
+  napi_set_named_property(env, made, "order", order);
   const auto total = [](const std::map<uint64_t, uint64_t>& pieces) {
     uint64_t bytes = 0;
     for (const auto& [start, size] : pieces) bytes += size;

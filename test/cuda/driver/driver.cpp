@@ -82,10 +82,21 @@ int perform(Operation& operation) {
       if (state().events.count(operation.event)) operation.event->milliseconds = ++state().clock;
       return 0;
     }
+    case Operation::wait: break;
   }
   return 1;
 }
-int drain(Stream* stream) {
+int drain(Stream* stream, Event* until = nullptr);
+// What another stream does before an event, and no more.
+int await(Event* event) {
+  if (!event->stream) return misuse("an event is waited for that nobody records", 400);
+  {
+    const Lock lock(state().mutex);
+    if (event->milliseconds > 0 || !state().streams.count(event->stream)) return 0;
+  }
+  return drain(event->stream, event);
+}
+int drain(Stream* stream, Event* until) {
   {
     std::unique_lock<std::recursive_mutex> lock(state().mutex);
     state().wake.wait(lock, [] { return !state().held; });
@@ -98,11 +109,12 @@ int drain(Stream* stream) {
       operation = stream->queue.front();
       stream->queue.erase(stream->queue.begin());
     }
-    if (const int status = perform(operation)) {
+    if (const int status = operation.kind == Operation::wait ? await(operation.event) : perform(operation)) {
       const Lock lock(state().mutex);
       stream->queue.clear();
       return status;
     }
+    if (until && operation.kind == Operation::record && operation.event == until) return 0;
   }
 }
 int enqueue(Stream* stream, Operation operation) {
@@ -110,6 +122,10 @@ int enqueue(Stream* stream, Operation operation) {
   if (!state().streams.count(stream)) return misuse("work for a stream that is gone", 400);
   (stream->capturing ? stream->captured : stream->queue).push_back(std::move(operation));
   return 0;
+}
+void noted(char what) {
+  const Lock lock(state().mutex);
+  state().order.push_back(what);
 }
 bool onDevice(uint64_t address, uint64_t bytes) {
   const Lock lock(state().mutex);
@@ -173,7 +189,7 @@ EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) {
 }
 EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
   BEGIN("cuDeviceTotalMem_v2");
-  *bytes = state().limit;
+  *bytes = state().total > 0 ? state().total : state().limit;
   return 0;
 }
 EXPORT int cuDevicePrimaryCtxRetain(Context** context, int device) {
@@ -199,6 +215,7 @@ EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
     if (primary->sticky == 0) misuse("a context ends with things left in it", 0);
     abandon();
   }
+  state().gone.clear();
   state().contexts.erase(primary);
   delete primary;
   primary = nullptr;
@@ -260,11 +277,13 @@ EXPORT int cuMemFreeHost(void* address) {
 EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void* from, size_t bytes, Stream* stream) {
   INSIDE("cuMemcpyHtoDAsync_v2");
   if (!onDevice(to, bytes) || !pinned(from, bytes)) return misuse("a copy to the device outside of memory", 1);
+  noted('u');
   return enqueue(stream, Operation::copied(to, reinterpret_cast<uint64_t>(from), bytes));
 }
 EXPORT int cuMemcpyDtoHAsync_v2(void* to, uint64_t from, size_t bytes, Stream* stream) {
   INSIDE("cuMemcpyDtoHAsync_v2");
   if (!onDevice(from, bytes) || !pinned(to, bytes)) return misuse("a copy from the device outside of memory", 1);
+  noted('d');
   return enqueue(stream, Operation::copied(reinterpret_cast<uint64_t>(to), from, bytes));
 }
 EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, Stream* stream) {
@@ -352,6 +371,7 @@ EXPORT int cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned
     if (pointer && !onDevice(value, 4)) return misuse("argument " + std::to_string(k) + " of " + function->name + " points to no memory of the device", 1);
     operation.arguments.push_back(value);
   }
+  noted('k');
   return enqueue(stream, operation);
 }
 EXPORT int cuStreamCreate(Stream** stream, unsigned) {
@@ -402,7 +422,7 @@ EXPORT int cuEventDestroy_v2(Event* event) {
   ENDING("cuEventDestroy_v2");
   const Lock lock(state().mutex);
   if (!state().events.erase(event)) return misuse("an event is destroyed that isn't there", 400);
-  delete event;
+  state().gone.emplace_back(event);
   return told;
 }
 EXPORT int cuEventRecord(Event* event, Stream* stream) {
@@ -416,7 +436,16 @@ EXPORT int cuEventRecord(Event* event, Stream* stream) {
 }
 EXPORT int cuEventSynchronize(Event* event) {
   INSIDE("cuEventSynchronize");
-  return event->stream ? drain(event->stream) : 0;
+  noted('w');
+  return event->stream ? drain(event->stream, event) : 0;
+}
+EXPORT int cuStreamWaitEvent(Stream* stream, Event* event, unsigned flags) {
+  INSIDE("cuStreamWaitEvent");
+  if (flags != 0) return 1;
+  Operation operation;
+  operation.kind = Operation::wait;
+  operation.event = event;
+  return enqueue(stream, operation);
 }
 EXPORT int cuEventElapsedTime(float* milliseconds, Event* from, Event* to) {
   INSIDE("cuEventElapsedTime");

@@ -10,9 +10,9 @@ const image = new TextEncoder().encode(text);
 const data = Float32Array.from({ length: 64 }, (_, k) => k).buffer;
 const [CLEAR, WRITE, COPY, READ, LAUNCH] = [1, 2, 3, 4, 5];
 
-async function session(by, graph) {
-  const { session: s } = await native.open(driver, 0);
-  await s.load(image, ['scale']);
+async function session(by, graph, on) {
+  const s = on ? on.s : (await native.open(driver, 0)).session;
+  if (!on) await s.load(image, ['scale']);
   const [x, y, z] = [await s.allocate(256), await s.allocate(256), await s.allocate(100)];
   s.free(z);
   const batch = await s.prepare(Float64Array.from([CLEAR, y, 256, WRITE, x, 0, 256, 0, LAUNCH, 0, 2, 1, 1, 32, 4, 1, x, 0, 1, y, 0, 0, 60, 0, by, COPY, y, 0, x, 0, 64, READ, y, 0, 256, 0, READ, x, 0, 64, 256]), graph);
@@ -47,6 +47,12 @@ async function everything(control) {
       const c = await a.s.prepare(Float64Array.from([READ, a.x, 0, 4, 0]), false);
       await c.run(new ArrayBuffer(0));
       c.dispose();
+      const [e, f] = [(await session(3, false, a)).batch, (await session(4, false, a)).batch];
+      await e.start(data);
+      await f.start(data);
+      await e.result();
+      // The other is left under way.
+      f.dispose();
     } finally {
       await Promise.all(made.map((x) => x.dispose()));
     }

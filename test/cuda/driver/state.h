@@ -45,7 +45,7 @@ struct Event {
   uint64_t milliseconds = 0;
 };
 struct Operation {
-  enum Kind { set, copy, launch, record } kind = set;
+  enum Kind { set, copy, launch, record, wait } kind = set;
   uint64_t to = 0, from = 0, bytes = 0;
   uint32_t value = 0;
   Function* function = nullptr;
@@ -85,11 +85,15 @@ struct State {
   bool initialised = false;
   int devices = 1, capability = 90, version = 13000;
   uint64_t limit = uint64_t{1} << 32, clock = 0;
+  // What the device says that it has; 0: the limit.
+  uint64_t total = 0;
   // Nothing that is waited for comes to an end.
   bool held = false;
   std::map<std::string, long> calls;
   std::vector<Rule> rules;
   std::vector<std::string> misuses;
+  // What was enqueued and waited for: u, data up; k, a kernel; d, data down; w, an event is waited for.
+  std::string order;
   // The kinds of images, in the order in which they were loaded.
   std::vector<std::string> loaded;
   std::map<int, Context*> primary;
@@ -100,6 +104,8 @@ struct State {
   std::set<Module*> modules;
   std::set<Stream*> streams;
   std::set<Event*> events;
+  // Destroyed: what is enqueued still waits for them.
+  std::vector<std::unique_ptr<Event>> gone;
   std::set<Graph*> graphs;
   std::set<GraphExec*> execs;
 };

@@ -18,6 +18,8 @@ export const root = join(import.meta.dirname, '../../..');
 export interface Look {
   readonly calls: Readonly<Record<string, number>>;
   readonly misuses: readonly string[];
+  /** What was enqueued and waited for, a letter each: u, data up; k, a kernel; d, data down; w, an event. */
+  readonly order: string;
   readonly loaded: readonly string[];
   readonly contexts: number;
   readonly device: number;
@@ -31,7 +33,7 @@ export interface Look {
 export interface Control {
   /** The call fails with the status, once, after so many that don't. */
   fail(call: string, after: number, status: number): void;
-  set(what: 'devices' | 'capability' | 'version' | 'limit' | 'held', value: number): void;
+  set(what: 'devices' | 'capability' | 'version' | 'limit' | 'total' | 'held', value: number): void;
   reset(): void;
   look(): Look;
 }
