@@ -75,12 +75,12 @@ describe.skipIf(missing !== undefined)(`the addon${missing === undefined ? '' : 
     whole.dispose();
     await ended(t);
     t.control.reset();
-    // Buffers that hold 128 steps.
+    // Buffers that hold 64 steps.
     t.control.set('total', 12 * 128);
-    const model = await small.load({}, ['sm_80']);
+    const model = await small.load();
     const before = t.control.look().order.length;
     expect(bits(await model.run({ x }))).toEqual(want);
-    expect(t.control.look().order.slice(before)).toMatch(/^uk+d(uk+dw){6}uk+dd?ww$/);
+    expect(t.control.look().order.slice(before)).toMatch(/^uk+d(uk+dw){14}uk+ddww$/);
     // All data of tiles was given back, and a second run does the same.
     expect(bits(await model.run({ x }))).toEqual(want);
     model.dispose();

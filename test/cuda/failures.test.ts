@@ -118,7 +118,7 @@ describe.skipIf(missing !== undefined)(`the driver's failures${missing === undef
       made.dispose();
     }, 300_000);
     it('in a run of many tiles: the next has the same bits', async () => {
-      // Buffers that hold 128 steps.
+      // Buffers that hold 64 steps.
       const many = { data: numbers(3 * 600, 2), shape: [1, 600, 3] };
       const reset = (): void => { t.control.reset(); t.control.set('total', 12 * 128); };
       reset();
