@@ -50,9 +50,11 @@ export async function launchesOnCuda({ cuda: made }: CompiledModule, weights: We
     ]);
     const pass = [...frame.clear(), ...(frame.equipment?.prepare(steps) ?? []), ...frame.launch(manifest.begin, steps), ...frame.launch(manifest.step, steps, 0), ...frame.launch(manifest.finish, steps, 0)];
     const run = async (): Promise<number> => {
-      await machine.finished();
+      await machine.settle();
       await machine.submit(pass);
-      return machine.finished();
+      const [milliseconds] = await machine.settle();
+      if (milliseconds === undefined) throw new Error('the kernels failed');
+      return milliseconds;
     };
     const result = async (): Promise<Float32Array> => {
       const [output] = manifest.outputs;

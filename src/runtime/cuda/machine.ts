@@ -150,15 +150,15 @@ export class CudaMachine implements Machine<number> {
       }
     }
   }
-  async settle(): Promise<void> {
+  async settle(): Promise<readonly number[]> {
     while (this.#flying.length > 0) {
       try {
         await this.#land(0);
       } catch {
-        // Who asks for this knows that something failed.
+        // Who asks for this knows that something failed, or sees what is missing.
       }
     }
-    this.#milliseconds = [];
+    return this.#milliseconds.splice(0);
   }
   async finished(): Promise<readonly number[]> {
     await this.#land(AHEAD - 1);

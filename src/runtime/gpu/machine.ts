@@ -43,8 +43,8 @@ export interface Machine<B> {
   finished(): Promise<readonly number[]>;
   /** Room for what is read until the next `fetch`. */
   reserve(bytes: number): Promise<void>;
-  /** Waits for all that was submitted, whatever comes of it. */
-  settle(): Promise<void>;
+  /** Waits for all that was submitted, whatever comes of it, and tells how long each took of what ended well since the last time, where it is known. */
+  settle(): Promise<readonly number[]>;
   /** Waits likewise, and gives what was read, until `release`; how long that took is forgotten. */
   fetch(bytes: number): Promise<Float32Array>;
   release(): void;

@@ -112,8 +112,9 @@ export class WebgpuMachine implements Machine<GpuBuffer> {
     this.#began = undefined;
     return [performance.now() - began];
   }
-  async settle(): Promise<void> {
+  async settle(): Promise<readonly number[]> {
     // Buffers may go while what was submitted still uses them.
+    return [];
   }
   async reserve(bytes: number): Promise<void> {
     if (this.#read && this.#read.size >= bytes) return;
