@@ -31,15 +31,26 @@ function usedNames(stmts: readonly Stmt[]): Set<string> {
   });
   return used;
 }
+/** A register of a scope is for what follows there: one of the same name elsewhere is another. Variables are set from inner scopes, and go by their names alone. */
 function sweep(stmts: readonly Stmt[], used: ReadonlySet<string>): Stmt[] {
-  return stmts.flatMap((s): Stmt[] => {
-    switch (s.kind) {
-      case 'int': case 'let': case 'var': case 'set': return used.has(s.name) ? [s] : [];
-      case 'for': return [{ ...s, body: sweep(s.body, used) }];
-      case 'if': return [{ ...s, then: sweep(s.then, used), else: sweep(s.else, used) }];
-      default: return [s];
-    }
-  });
+  const after = new Set<string>();
+  const kept: Stmt[] = [];
+  for (const s of stmts.toReversed()) {
+    const swept = sweepOne(s, used, after);
+    if (!swept) continue;
+    for (const name of usedNames([swept])) after.add(name);
+    kept.push(swept);
+  }
+  return kept.reverse();
+}
+function sweepOne(s: Stmt, used: ReadonlySet<string>, after: ReadonlySet<string>): Stmt | undefined {
+  switch (s.kind) {
+    case 'int': case 'let': return after.has(s.name) ? s : undefined;
+    case 'var': case 'set': return used.has(s.name) ? s : undefined;
+    case 'for': return { ...s, body: sweep(s.body, used) };
+    case 'if': return { ...s, then: sweep(s.then, used), else: sweep(s.else, used) };
+    default: return s;
+  }
 }
 function count(stmts: readonly Stmt[]): number {
   let n = 0;
