@@ -7,6 +7,8 @@ export const sharedStates = (n: number): readonly (readonly [name: string, body:
   ['no runs of four', `${head(5, 12)}  ${plain}\n  output y[t, d] = sum(n: h[t, d, n])\n`],
   ['all lanes of a warp', `${head(3, 128)}  ${plain}\n  output y[t, d] = sum(n: h[t, d, n])\n`],
   ['more points than a group has', `${head(37, 64)}  ${plain}\n  output y[t, d] = mean(n: h[t, d, n])\n`],
+  // Too many for loops that are unrolled, in however many threads: nothing is shared out.
+  ['three hundred states', `${head(3, 300)}  ${plain}\n  output y[t, d] = sum(n: h[t, d, n])\n`],
   ['a maximum over the states', `${head(5, n)}  ${plain}\n  output y[t, d] = max(n: h[t, d, n]) + min(n: h[t, d, n])\n`],
   // Points of their own then: there is nothing to share out.
   ['the states given out', `${head(5, n)}  ${plain}\n  output y[t, d, n] = h[t, d, n] * h[t, d, n]\n`],

@@ -8,7 +8,7 @@ import { sharedStates } from '../random/shared-states.js';
 import { gpu, missing } from './device.js';
 
 /** Invocations that each scan's points are to have. */
-const lanesOf: Readonly<Record<string, number>> = { 'no runs of four': 1, 'all lanes of a warp': 4, 'the states given out': 1, 'coupled chains': 4 };
+const lanesOf: Readonly<Record<string, number>> = { 'no runs of four': 1, 'all lanes of a warp': 4, 'the states given out': 1, 'three hundred states': 1, 'coupled chains': 4 };
 /** With sequences of 70, 7, 130 and 70 steps. */
 const SEEDS = [1, 3, 5, 6];
 

@@ -48,7 +48,8 @@ export function splitOf(stage: Stage, machine: Threads, through: Exchange, chunk
   let lanes = 1;
   const fits = (n: number): boolean => size % n === 0 && size / n >= LEAST && n <= most;
   while (fits(2 * lanes) && ((size / lanes) * (1 + copies) > CELLS || 2 * points * lanes <= toFill)) lanes *= 2;
-  return lanes > 1 ? { size, lanes, run: size % (4 * lanes) === 0 ? 4 : 1 } : undefined;
+  // A lane's members are told apart when the kernel is compiled: a loop over them would take those of all lanes.
+  return lanes > 1 && (size / lanes) * copies <= machine.unroll ? { size, lanes, run: size % (4 * lanes) === 0 ? 4 : 1 } : undefined;
 }
 /** Every part of the stage takes member n of the axis by itself, or sums over all of them. */
 function isSplittable(stage: Stage, size: number, products: readonly ProductEntry[]): boolean {
