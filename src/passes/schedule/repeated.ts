@@ -11,7 +11,11 @@ import { loadTimeDefinitions } from '../pass.js';
 export function repeatedConstants(program: Program, stages: readonly Stage[]): ReadonlySet<DefinitionId> {
   const loaded = loadTimeDefinitions(program);
   const found = new Set<DefinitionId>();
-  for (const stage of stages) if (stage.states.length > 0) new Recurrence(stage, loaded, found).collect();
+  for (const stage of stages) {
+    if (stage.states.length > 0) new Recurrence(stage, loaded, found).collect();
+    // What a whole chunk multiplies them by is multiplied by once a chunk.
+    if (stage.power) found.add(stage.power.high).add(stage.power.low);
+  }
   return found;
 }
 
