@@ -139,7 +139,7 @@ describe.skipIf(missing !== undefined)('convolutions on WebGPU', () => {
   it('is on request only, and says so', () => {
     const { module } = compileText(system('real diagonal', 16), 'auto', true);
     const scan = module?.webgpu?.graph.stages.find((s) => s.anchor === 'scan')?.strategy;
-    expect(scan?.name).toBe('serial');
+    expect(['serial', 'chunked']).toContain(scan?.name);
     expect(scan?.weighed?.find((o) => o.name === 'convolution')).toMatchObject({ possible: true, why: expect.stringMatching(/^its transition has no t; on request only, by --strategy convolution: .* it was slower than the scan$/) as string });
   });
 });
