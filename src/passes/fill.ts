@@ -23,6 +23,8 @@ export interface Fill {
 }
 /** By how much chunks have to be faster: they take memory, and what pieces of a stream cut has the run's values but not its bits. */
 const WORTHWHILE = 1.5;
+/** Products of a chunk's summary that a thread's registers hold beside its states. */
+const PRODUCTS = 96;
 
 export function fillOf(stage: Stage, step: ChunkStep | NoChunkStep, machine: Threads): Fill {
   const points = size(stage.domain);
@@ -31,6 +33,9 @@ export function fillOf(stage: Stage, step: ChunkStep | NoChunkStep, machine: Thr
   const each = lanes > 1 ? `${lanes} lanes` : 'a thread';
   const serial = `${each} per point: ${points} points of a batch of ${TYPICAL_BATCH} are ${threads} threads, ${percent(threads / machine.toFill)} of the ${machine.toFill} that fill the machine`;
   if (step.kind === 'none') return { chunks: false, serial, chunked: step.why };
+  const sharing = splitOf(stage, machine, 'memory', TYPICAL_CHUNKS, step.products)?.lanes ?? 1;
+  const products = (step.products.length * size(step.elementwise)) / sharing;
+  if (products > PRODUCTS) return { chunks: false, serial, chunked: `a thread would keep ${products} products for a chunk's summary, more than its registers hold beside its states` };
   const ratio = chunkedCost(stage, step);
   const faster = Math.min(machine.toFill / threads, TYPICAL_CHUNKS) / ratio;
   const chunks = faster >= WORTHWHILE;
