@@ -69,6 +69,8 @@ function affineKey(a: Affine): string {
   return `${a.constant}${a.terms.map((t) => `+${t.coefficient}*${t.index.id}`).join('')}`;
 }
 
+/** A read without a step, or of the step at hand. */
+export const isNow = (time: Affine | undefined): boolean => !time || (time.constant === 0 && time.terms.length === 0);
 export const affineConstant = (constant: number): Affine => ({ constant, terms: [] });
 export const affineOf = (index: Index, constant = 0): Affine => ({ constant, terms: [{ index, coefficient: 1 }] });
 export function affineAdd(a: Affine, b: Affine): Affine {

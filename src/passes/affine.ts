@@ -6,7 +6,7 @@
  * It serves the normal form of whole programs (normal-form.ts), and of a stage its chunks (chunk-step.ts) and its convolution
  * (convolution/recognise.ts), which know their equations in different shapes.
  */
-import { affineConstant, affineOf, affineSubstitute, children, plainIndex, substitute, visitExpr, type Builder } from '../ir/builder.js';
+import { affineConstant, affineOf, affineSubstitute, children, isNow, plainIndex, substitute, visitExpr, type Builder } from '../ir/builder.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../ir/program.js';
 
 /** Σ over `bound` of coefficient · from[t ∓ lag, at]. Bound indices belong to this term alone. */
@@ -41,7 +41,6 @@ export interface Members {
 }
 
 const zero: Linear = { kind: 'linear', terms: [] };
-const isZero = (time: Affine): boolean => time.constant === 0 && time.terms.length === 0;
 
 export class AffineMaps {
   readonly #b: Builder;
@@ -195,7 +194,7 @@ export class AffineMaps {
     const member = this.#members.equations.get(e.def);
     if (!member || !e.time) return { kind: 'linear', terms: [], rest: e };
     if (e.time.terms.length > 0) return this.#eachValue(e, e.time, (k) => this.#expr(b.read(e.def, e.type, e.at, affineConstant(k))));
-    if (!isZero(e.time)) return { kind: 'linear', terms: [{ from: e.def, lag: Math.abs(e.time.constant), bound: [], at: e.at, coefficient: b.const(1) }] };
+    if (!isNow(e.time)) return { kind: 'linear', terms: [{ from: e.def, lag: Math.abs(e.time.constant), bound: [], at: e.at, coefficient: b.const(1) }] };
     const now = this.of(e.def);
     if (now.kind === 'obstacle') return now;
     if (now.terms.length === 0) return { kind: 'linear', terms: [], rest: e };

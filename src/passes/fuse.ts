@@ -9,7 +9,7 @@
  *
  * Exact: only the place where an expression is evaluated changes.
  */
-import { affineOf, children, dependencies, mapExpr, plainIndex, reads, substitute, visitExpr, type Builder } from '../ir/builder.js';
+import { affineOf, children, dependencies, isNow, mapExpr, plainIndex, reads, substitute, visitExpr, type Builder } from '../ir/builder.js';
 import type { Affine, Definition, DefinitionId, DefinitionOf, Expr, ExprOf, Index, Program } from '../ir/program.js';
 import type { Accumulator, Item, KeptState, Stage, StageGraph } from '../ir/stages.js';
 import { affineRange, bindingTimes } from './binding-times.js';
@@ -434,7 +434,7 @@ class Fusion {
       done.add(id);
       const d = this.#def(id);
       if (d.kind === 'equation') visitExpr(d.body, (e) => {
-        if (e.kind === 'read' && members.includes(e.def) && (!e.time || (e.time.constant === 0 && e.time.terms.length === 0))) visit(e.def);
+        if (e.kind === 'read' && members.includes(e.def) && isNow(e.time)) visit(e.def);
       });
       out.push(id);
     };

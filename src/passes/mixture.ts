@@ -1,6 +1,6 @@
 /** Convex mixtures: weights that can't be negative and sum to 1 along an axis, as `mean`'s, `softmax`'s, and f / Σ f of one's own. */
-import { affineOf, freeIndices, substitute, type Builder } from '../ir/builder.js';
-import type { Definition, Expr, ExprOf, Index, Program } from '../ir/program.js';
+import { affineOf, freeIndices, isNow, substitute, type Builder } from '../ir/builder.js';
+import type { Definition, Expr, Index, Program } from '../ir/program.js';
 import { Signs } from './sign.js';
 
 /** Whether the product of the weights, all of them free of states, sums to 1 over the index. */
@@ -16,7 +16,7 @@ function isNormalised(w: Expr, over: Index, program: Program, b: Builder): boole
     const d = program.definitions[w.def] as Definition;
     const places = w.at.flatMap((a, k) => (a.terms.some((t) => t.index === over) ? [k] : []));
     const [p] = places;
-    if (p === undefined || places.length > 1 || d.kind !== 'equation' || d.state || !atItsStep(w)) return false;
+    if (p === undefined || places.length > 1 || d.kind !== 'equation' || d.state || !isNow(w.time)) return false;
     const [term] = w.at[p]?.terms ?? [];
     return w.at[p]?.terms.length === 1 && w.at[p]?.constant === 0 && term?.coefficient === 1 && isNormalised(d.body, d.indices[p] as Index, program, b);
   }
@@ -28,10 +28,9 @@ function isNormalised(w: Expr, over: Index, program: Program, b: Builder): boole
 function totalOf(e: Expr, over: Index, program: Program, b: Builder): { readonly body: Expr; readonly over: Index } | undefined {
   if (freeIndices(e).has(over)) return undefined;
   if (e.kind === 'reduce') return e.op === 'sum' && e.over !== 'time' ? { body: e.body, over: e.over } : undefined;
-  if (e.kind !== 'read' || !atItsStep(e)) return undefined;
+  if (e.kind !== 'read' || !isNow(e.time)) return undefined;
   const d = program.definitions[e.def] as Definition;
   if (d.kind !== 'equation' || d.state || d.body.kind !== 'reduce') return undefined;
   const at = new Map(d.indices.map((i, k) => [i, e.at[k]]));
   return totalOf(substitute(b, d.body, (i) => at.get(i)), over, program, b);
 }
-const atItsStep = (e: ExprOf<'read'>): boolean => !e.time || (e.time.constant === 0 && e.time.terms.length === 0);

@@ -9,7 +9,7 @@
  *
  * More than one step of past is the companion form: `depth` blocks per pair, where the step of the vector (h_{t-1}, …, h_{t-depth}) shifts.
  */
-import { affineOf, affineValue, dependencies, plainIndex, readsTime, substitute, visitExpr, type Builder } from '../ir/builder.js';
+import { affineOf, affineValue, dependencies, isNow, plainIndex, readsTime, substitute, visitExpr, type Builder } from '../ir/builder.js';
 import { components } from '../ir/components.js';
 import type { Affine, Axis, Definition, DefinitionId, Expr, Index, Program } from '../ir/program.js';
 import { AffineMaps, ownIndex, type Member, type Obstacle, type Term } from './affine.js';
@@ -137,7 +137,7 @@ function carriers(defs: readonly Definition[], stacks: ReadonlyMap<DefinitionId,
   const inGroup = new Set(defs.map((d) => d.id));
   const found = new Set<DefinitionId>();
   for (const d of defs) if (d.kind === 'equation') visitExpr(d.body, (e) => {
-    if (e.kind !== 'read' || !inGroup.has(e.def) || !e.time || (e.time.constant === 0 && e.time.terms.length === 0)) return;
+    if (e.kind !== 'read' || !inGroup.has(e.def) || !e.time || isNow(e.time)) return;
     for (const id of stacks.get(e.def) ?? [e.def]) found.add(id);
   });
   return defs.map((d) => d.id).filter((id) => found.has(id));
@@ -148,7 +148,7 @@ function sameStepOrder(defs: readonly Definition[]): DefinitionId[] {
     const d = defs.find((x) => x.id === id);
     if (d?.kind === 'stack') return [...d.parts];
     const out: DefinitionId[] = [];
-    if (d?.kind === 'equation') visitExpr(d.body, (e) => { if (e.kind === 'read' && (!e.time || (e.time.constant === 0 && e.time.terms.length === 0))) out.push(e.def); });
+    if (d?.kind === 'equation') visitExpr(d.body, (e) => { if (e.kind === 'read' && isNow(e.time)) out.push(e.def); });
     return out;
   };
   return components(ids, now).flat();

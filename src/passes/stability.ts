@@ -3,7 +3,7 @@
  * most 1 is non-expansive, proved; below 1 a contraction, whose memory length follows. Sound: intervals over the equations.
  */
 import type { Diagnostics } from '../diagnostics/diagnostic.js';
-import { dependencies, type Builder } from '../ir/builder.js';
+import { dependencies, isNow, type Builder } from '../ir/builder.js';
 import { components } from '../ir/components.js';
 import type { Definition, DefinitionId, Expr, Index, Program, UnaryOp } from '../ir/program.js';
 import { Intervals, type Interval } from './interval.js';
@@ -184,7 +184,7 @@ class Gain {
       return part && this.#b.binary('mul', real, part);
     }
     // Read at another step it may be outside the sequence, where it is 0.
-    if (e.kind === 'read' && (!e.time || (e.time.constant === 0 && e.time.terms.length === 0))) {
+    if (e.kind === 'read' && isNow(e.time)) {
       const d = this.#program.definitions[e.def] as Definition;
       return d.kind === 'equation' && !d.state ? this.#realPart(d.body) : undefined;
     }

@@ -2,6 +2,8 @@
 import type { Cond, Int } from '../../ir/kernel.js';
 
 export const int = (value: number): Int => ({ kind: 'int', value });
+/** The least multiple of `to` from n on. */
+export const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 export const ivar = (name: string): Int => ({ kind: 'ivar', name });
 
 export function iadd(...terms: readonly Int[]): Int {

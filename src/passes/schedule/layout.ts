@@ -7,6 +7,7 @@ import type { BufferSpec } from '../../runtime/manifest.js';
 import type { Affine, Definition, DefinitionId, Index, Program } from '../../ir/program.js';
 import type { Phase, Stage, StageGraph } from '../../ir/stages.js';
 import type { Narrow, Stored } from '../../ir/kernel.js';
+import { roundUp } from './ints.js';
 import { CHUNK } from './limits.js';
 import { plain, type StoragePlan } from './storage.js';
 
@@ -49,7 +50,6 @@ export interface PackedConstant {
 
 /** Lines of so many elements begin where copies may. */
 const LONG = 16;
-const up = (n: number, to: number): number => Math.ceil(n / to) * to;
 
 export class Layout {
   readonly program: Program;
@@ -122,7 +122,7 @@ export class Layout {
   }
   /** Room for a line of so many neighbours of a constant: of longer ones whole copies. */
   padded(size: number): number {
-    return size >= LONG ? up(size, this.#storing.side) : size;
+    return size >= LONG ? roundUp(size, this.#storing.side) : size;
   }
   /** Neighbours in it share a word, and must be written together. */
   isPaired(buffer: string): boolean {
@@ -155,7 +155,7 @@ export class Layout {
       return { kind: 'load', buffer: this.#add({ kind: 'load', name: d.name, size }), row: size, offset: 0, strides };
     }
     const stored = typed(d.time ? this.#storing.of(d.id) : 'f32');
-    const padded = sizes.map((s, k) => (k === sizes.length - 1 ? up(stored.element ? up(this.padded(s), 2) : s, this.#lanes) : s));
+    const padded = sizes.map((s, k) => (k === sizes.length - 1 ? roundUp(stored.element ? roundUp(this.padded(s), 2) : s, this.#lanes) : s));
     const row = padded.reduce((n, s) => n * s, 1);
     const strides = rowMajor(padded);
     const width = sizes.length === 0 ? this.#lanes : row;
@@ -234,7 +234,7 @@ export class Layout {
     if (known) return known;
     const name = `${(this.program.definitions[def] as Definition).name}#packed`;
     const element = this.constantElement(def);
-    const made = { def, dimensions, at, size, buffer: this.#add({ kind: 'constant', name, size: element === 'f32' ? size : up(size, 2), ...typed(element) }) };
+    const made = { def, dimensions, at, size, buffer: this.#add({ kind: 'constant', name, size: element === 'f32' ? size : roundUp(size, 2), ...typed(element) }) };
     this.#packed.set(key, made);
     return made;
   }

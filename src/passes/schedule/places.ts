@@ -27,6 +27,10 @@ export class Envs {
   bind(env: Env, index: Index, place: Place): Env {
     return this.#intern(`${env.id}|${index.id}=${placeKey(place)}`, () => ({ places: new Map(env.places).set(index, place), row: env.row }));
   }
+  /** The same places in another row. */
+  atRow(env: Env, row: Int): Env {
+    return [...env.places].reduce<Env>((e, [i, p]) => this.bind(e, i, p), this.root(row));
+  }
   #intern(key: string, make: () => Omit<Env, 'id'>): Env {
     const known = this.#table.get(key);
     if (known) return known;

@@ -6,16 +6,16 @@
 import type { Int, Kernel, Value } from '../../ir/kernel.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../ir/program.js';
 import type { Item } from '../../ir/stages.js';
-import { visitExpr } from '../../ir/builder.js';
+import { isNow, visitExpr } from '../../ir/builder.js';
 import { element, lastMember, loadConstant, loadScratch, loadValue, type AccessShape } from './access.js';
 import { num } from './expressions.js';
-import { iadd, iand, icompare, imax, imin, imul, int, ivar } from './ints.js';
+import { iadd, iand, icompare, imax, imin, imul, int } from './ints.js';
 import type { Layout } from './layout.js';
 import { LENGTHS } from './limits.js';
+import { Parameters } from './parameters.js';
 import { affinePlace, Envs, placeOf, type Env } from './places.js';
 import { Writer } from './writer.js';
 
-export const isNow = (time: Affine | undefined): boolean => !time || (time.constant === 0 && time.terms.length === 0);
 
 /** Inside the loop over steps: the step, the sequence's number and length; and whether every shifted read is inside the sequence. */
 export interface Step {
@@ -46,7 +46,7 @@ export function reachOf(bodies: readonly Expr[], own: (def: DefinitionId) => boo
   return { past, future };
 }
 
-export class Rows {
+export class Rows extends Parameters {
   readonly layout: Layout;
   readonly lanes: number;
   /** It runs once, when weights are bound, in float64. */
@@ -54,23 +54,13 @@ export class Rows {
   readonly envs = new Envs();
   readonly w: Writer;
   step: Step | undefined;
-  readonly #used = new Map<string, 'read' | 'write' | 'read-write'>();
-  readonly #scalars = new Set<string>();
 
   constructor(layout: Layout, lanes: number, load: boolean, written: Iterable<string>) {
+    super();
     this.layout = layout;
     this.lanes = lanes;
     this.load = load;
     this.w = new Writer(written, ['$R', '$B', '$T', '$t0']);
-  }
-  scalar(name: 'R' | 'B' | 'T' | 't0'): Int {
-    this.#scalars.add(`$${name}`);
-    return ivar(`$${name}`);
-  }
-  touch(buffer: string, how: 'read' | 'write'): string {
-    const before = this.#used.get(buffer);
-    this.#used.set(buffer, before && before !== how ? 'read-write' : how);
-    return buffer;
   }
   /** The same value, its buffer taken for read. */
   touched(v: Value): Value {
@@ -78,13 +68,7 @@ export class Rows {
     return v;
   }
   kernel(name: string): Kernel {
-    return {
-      name, precision: this.load ? 'f64' : 'f32', body: this.w.body,
-      parameters: [
-        ...[...this.#used].map(([buffer, access]) => ({ kind: 'buffer' as const, name: buffer, access, element: this.#element(buffer) })),
-        ...[...this.#scalars].map((s) => ({ kind: 'scalar' as const, name: s })),
-      ],
-    };
+    return { name, precision: this.load ? 'f64' : 'f32', body: this.w.body, parameters: this.parameters((buffer) => this.#element(buffer)) };
   }
   #element(buffer: string): 'f32' | 'f64' | 'i32' {
     if (buffer === LENGTHS) return 'i32';

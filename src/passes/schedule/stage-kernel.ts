@@ -4,7 +4,7 @@
  */
 import type { Int, Kernel } from '../../ir/kernel.js';
 import type { Item, Stage } from '../../ir/stages.js';
-import { visitExpr } from '../../ir/builder.js';
+import { isNow, visitExpr } from '../../ir/builder.js';
 import type { ChunkStep } from '../chunk-step.js';
 import type { Signs } from '../sign.js';
 import { Expressions, identity, num, type Task } from './expressions.js';
@@ -12,7 +12,6 @@ import { iadd, icompare, imax, imin, imul, int } from './ints.js';
 import type { Layout } from './layout.js';
 import { CHUNK, UNROLL } from './limits.js';
 import type { Env } from './places.js';
-import { isNow } from './rows.js';
 import type { Machine } from './shape.js';
 import { accumulate, closeAccumulators, openAccumulators, type OpenAccumulator } from './stage/accumulators.js';
 import { carryElement } from './stage/carry.js';

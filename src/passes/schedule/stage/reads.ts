@@ -1,10 +1,11 @@
 /** Reads of what a stage doesn't compute itself: constants, other stages' rows, their past, and its own states. */
+import { isNow } from '../../../ir/builder.js';
 import type { Value } from '../../../ir/kernel.js';
 import type { ExprOf } from '../../../ir/program.js';
 import type { AccessShape } from '../access.js';
 import { UNROLL } from '../limits.js';
 import type { Env } from '../places.js';
-import { isNow, reachOf, type Reach } from '../rows.js';
+import { reachOf, type Reach } from '../rows.js';
 import type { StageContext } from './context.js';
 import type { States } from './states.js';
 

@@ -2,6 +2,7 @@
  * What a thread reads and writes: rows of activations, what belongs to a sequence, constants packed so that neighbouring threads read
  * neighbouring elements, the past of a sequence. Nothing is read outside a buffer.
  */
+import { isNow } from '../../../ir/builder.js';
 import type { Int, Kernel, LocalMemory, Narrow, Stored, Value } from '../../../ir/kernel.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item } from '../../../ir/stages.js';
@@ -10,8 +11,9 @@ import { num } from '../expressions.js';
 import { iadd, iand, icompare, imax, imin, imul, int, ivar } from '../ints.js';
 import { accessIndices, rowMajor, type Layout, type PackDimension, type PackedConstant } from '../layout.js';
 import { LENGTHS } from '../limits.js';
+import { Parameters } from '../parameters.js';
 import { affinePlace, laneStep, placeOf, type Env } from '../places.js';
-import { isNow, reachOf } from '../rows.js';
+import { reachOf } from '../rows.js';
 import type { Writer } from '../writer.js';
 
 export const THREAD: Int = ivar('$l');
@@ -24,35 +26,25 @@ export interface Step {
   readonly length: Int;
 }
 
-export class Access {
+export class Access extends Parameters {
   readonly #reads: readonly Expr[];
   readonly #own: (def: DefinitionId) => boolean;
   readonly #layout: Layout;
   readonly #w: Writer;
   readonly #lanes: number;
   readonly #lane: Index | undefined;
-  readonly #used = new Map<string, 'read' | 'write' | 'read-write'>();
-  readonly #scalars = new Set<string>();
   readonly #memories: LocalMemory[] = [];
   step: Step | undefined;
 
   /** `reads`: all that the kernel computes, of which it has `own` from elsewhere. */
   constructor(reads: readonly Expr[], layout: Layout, writer: Writer, lanes: number, lane: Index | undefined, own: (def: DefinitionId) => boolean = () => false) {
+    super();
     this.#reads = reads;
     this.#own = own;
     this.#layout = layout;
     this.#w = writer;
     this.#lanes = lanes;
     this.#lane = lane;
-  }
-  scalar(name: 'R' | 'B' | 'T'): Int {
-    this.#scalars.add(`$${name}`);
-    return ivar(`$${name}`);
-  }
-  touch(buffer: string, how: 'read' | 'write'): string {
-    const before = this.#used.get(buffer);
-    this.#used.set(buffer, before && before !== how ? 'read-write' : how);
-    return buffer;
   }
   memory(name: string, size: number, space: LocalMemory['space'], element?: Narrow): string {
     const known = this.#memories.filter((m) => m.name === name || m.name.startsWith(`${name}~`)).length;
@@ -66,10 +58,7 @@ export class Access {
   finish(name: string, body: Kernel['body'], grid: NonNullable<Kernel['grid']>): Kernel {
     return {
       name, precision: 'f32', body, grid, ...(this.#memories.length > 0 ? { memories: this.#memories } : {}),
-      parameters: [
-        ...[...this.#used].map(([buffer, access]) => ({ kind: 'buffer' as const, name: buffer, access, element: buffer === LENGTHS ? 'i32' as const : this.#layout.element(buffer) })),
-        ...[...this.#scalars].map((s) => ({ kind: 'scalar' as const, name: s })),
-      ],
+      parameters: this.parameters((buffer) => (buffer === LENGTHS ? 'i32' : this.#layout.element(buffer))),
     };
   }
 

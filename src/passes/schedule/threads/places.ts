@@ -2,12 +2,13 @@
  * Which point of a stage's domain a thread stands for. Neighbouring threads stand for neighbouring members of the lane index, the
  * one that lies contiguous in memory.
  */
-import type { Int } from '../../../ir/kernel.js';
+import type { Groups, Int } from '../../../ir/kernel.js';
 import type { Index } from '../../../ir/program.js';
 import type { Stage } from '../../../ir/stages.js';
 import { iadd, imul, int } from '../ints.js';
 import type { Env, Envs } from '../places.js';
 import type { Writer } from '../writer.js';
+import { GROUP } from './access.js';
 
 /** The domain, the lane index last. */
 export function domainOrder(stage: Stage, lane: Index | undefined): readonly Index[] {
@@ -20,6 +21,18 @@ export function divide(a: Int, by: number): { readonly quotient: Int; readonly r
   if (by === 1) return { quotient: a, rest: int(0) };
   if (a.kind === 'int') return { quotient: int(Math.floor(a.value / by)), rest: int(a.value % by) };
   return { quotient: { kind: 'idiv', left: a, by }, rest: { kind: 'imod', left: a, by } };
+}
+
+/** The tile of a product that a group computes: where its rows and columns begin, of which of the matrices; and the groups that all tiles take. */
+export function tileOfGroup(w: Writer, lane: Index, outer: readonly Index[], rows: number, columns: number): { readonly row: Int; readonly column: Int; readonly matrix: Int; readonly groups: Groups } {
+  const columnTiles = Math.ceil(lane.axis.size / columns);
+  const matrices = countPoints(outer);
+  // Groups that share rows are neighbours: what they read is in the cache.
+  const byColumn = divide(GROUP, columnTiles);
+  const byMatrix = divide(w.int('tile', byColumn.quotient), matrices);
+  const column = w.int('column', imul(byColumn.rest, columns));
+  const row = w.int('row', imul(w.int('band', byMatrix.quotient), rows));
+  return { row, column, matrix: byMatrix.rest, groups: { times: columnTiles * matrices, of: 'R', each: 1, per: rows } };
 }
 
 /** Binds every index of `order` to its value at a linear point number. */

@@ -13,14 +13,14 @@ import { children } from '../../../ir/builder.js';
 import type { DefinitionId, Expr, Index } from '../../../ir/program.js';
 import type { Item, Stage } from '../../../ir/stages.js';
 import { num, type Expressions, type Task } from '../expressions.js';
-import { iadd, icompare, imul, int } from '../ints.js';
+import { iadd, icompare, imul, int, roundUp } from '../ints.js';
 import type { Layout } from '../layout.js';
 import type { Env, Envs } from '../places.js';
 import type { Writer } from '../writer.js';
-import { GROUP, THREAD, type Access } from './access.js';
+import { THREAD, type Access } from './access.js';
 import { halfOf, halvesOf, memberStride, rowStride, slabsAhead, TILE, type Operand } from './ahead.js';
 import type { Threads } from './machine.js';
-import { bindPoint, countPoints, divide } from './places.js';
+import { bindPoint, divide, tileOfGroup } from './places.js';
 import { sumsOf, type Sum } from './sums.js';
 
 interface Product {
@@ -63,7 +63,7 @@ export function tensorTilingOf(stage: Stage, lane: Index | undefined, order: rea
   const products = found.sums.map((s) => productOf(s, stored, layout));
   if (!products.every((p) => p !== undefined)) return undefined;
   // A second tile of columns where that leaves no more of them past the end.
-  const columns = lane && up(lane.axis.size, 2 * WARPS * TILE) === up(lane.axis.size, WARPS * TILE) ? 2 : 1;
+  const columns = lane && roundUp(lane.axis.size, 2 * WARPS * TILE) === roundUp(lane.axis.size, WARPS * TILE) ? 2 : 1;
   const perTile = (TILE * TILE) / WARP;
   const rows = [2, 1].find((r) => products.length * r * columns * perTile <= REGISTERS);
   if (!lane || rows === undefined) return undefined;
@@ -125,23 +125,19 @@ class TensorTile {
   write(): NonNullable<Kernel['grid']> {
     const { writer: w, envs } = this.#c;
     const { lane, outer, each } = this.#t;
-    const columnTiles = Math.ceil(lane.axis.size / this.#tileColumns);
-    const matrices = countPoints(outer);
-    // Groups that share rows are neighbours: what they read is in the cache.
-    const byColumn = divide(GROUP, columnTiles);
-    const byMatrix = divide(w.int('tile', byColumn.quotient), matrices);
-    this.#column0 = w.int('column', imul(byColumn.rest, this.#tileColumns));
-    this.#row0 = w.int('row', imul(w.int('band', byMatrix.quotient), this.#tileRows));
+    const { row, column, matrix, groups } = tileOfGroup(w, lane, outer, this.#tileRows, this.#tileColumns);
+    this.#row0 = row;
+    this.#column0 = column;
     const warp = divide(w.int('warp', divide(THREAD, WARP).quotient), WARPS);
     this.#warpRow = w.int('wy', imul(warp.quotient, TILE * each.rows));
     this.#warpColumn = w.int('wx', imul(warp.rest, TILE * each.columns));
-    const base = bindPoint(w, envs, envs.root(int(0)), outer, w.int('matrix', byMatrix.rest));
+    const base = bindPoint(w, envs, envs.root(int(0)), outer, w.int('matrix', matrix));
     const sums = this.#sums(base);
     this.#epilogue(base, sums);
-    return { threads: WARPS * WARPS * WARP, lanes: 1, groups: { times: columnTiles * matrices, of: 'R', each: 1, per: this.#tileRows }, batches: 1 };
+    return { threads: WARPS * WARPS * WARP, lanes: 1, groups, batches: 1 };
   }
   #at(base: Env, row: Int): Env {
-    return [...base.places].reduce<Env>((e, [i, p]) => this.#c.envs.bind(e, i, p), this.#c.envs.root(row));
+    return this.#c.envs.atRow(base, row);
   }
   /** A warp whose rows begin here has any. */
   #hasRows(first: Int): Cond {
@@ -203,5 +199,4 @@ class TensorTile {
   }
 }
 
-const up = (n: number, to: number): number => Math.ceil(n / to) * to;
 const times = <T>(n: number, f: (k: number) => T): T[] => Array.from({ length: n }, (_, k) => f(k));

@@ -8,7 +8,7 @@
  * then takes its states from carry memory and leaves them there.
  */
 import type { Cond, Grid, Groups, Int, Kernel, Value } from '../../../ir/kernel.js';
-import { visitExpr } from '../../../ir/builder.js';
+import { isNow, visitExpr } from '../../../ir/builder.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item, KeptState, Stage } from '../../../ir/stages.js';
 import type { ChunkStep } from '../../chunk-step.js';
@@ -21,7 +21,6 @@ import { affinePlace, Envs, placeKey, placeOf, type Env } from '../places.js';
 import { threadShape } from '../storage.js';
 import type { Part } from '../stage/storages.js';
 import { Writer } from '../writer.js';
-import { isNow } from '../rows.js';
 import { Access, BATCH, GROUP, THREAD } from './access.js';
 import { stateLoops } from './loops.js';
 import type { Threads } from './machine.js';
@@ -325,7 +324,7 @@ class ThreadKernel {
     const step = (t: Int): void => {
       this.#access.step = { t, length };
       const row = this.#w.int('row', iadd(imul(BATCH, this.#access.scalar('T')), t));
-      this.#step(points.map((env) => [...env.places].reduce<Env>((e, [i, p]) => this.#envs.bind(e, i, p), this.#envs.root(row))), accumulators, mine);
+      this.#step(points.map((env) => this.#envs.atRow(env, row)), accumulators, mine);
       this.#access.step = undefined;
     };
     if (backward) this.#w.loop('t', iadd(to, int(-1)), iadd(from, int(-1)), -1, {}, step);

@@ -10,15 +10,15 @@ import type { Cond, Int, Kernel, Value } from '../../../ir/kernel.js';
 import type { DefinitionId, Expr, Index } from '../../../ir/program.js';
 import type { Item, Stage } from '../../../ir/stages.js';
 import { num, type Expressions, type Task } from '../expressions.js';
-import { iadd, icompare, imin, imul, int } from '../ints.js';
+import { iadd, icompare, imin, imul, int, roundUp } from '../ints.js';
 import type { Layout } from '../layout.js';
 import type { Env, Envs } from '../places.js';
 import type { Writer } from '../writer.js';
-import { GROUP, THREAD, type Access } from './access.js';
+import { THREAD, type Access } from './access.js';
 import { halfOf, halvesOf, rowStride, slabsAhead, type Operand } from './ahead.js';
 import type { Threads } from './machine.js';
 import { neighbour, type PairStores } from './pairs.js';
-import { bindPoint, countPoints, divide } from './places.js';
+import { bindPoint, divide, tileOfGroup } from './places.js';
 import { sumsOf, type Sum } from './sums.js';
 
 export interface Tiling {
@@ -67,7 +67,7 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   const ahead = machine.copies && together === 1;
   const large = ahead && size >= LONG;
   // A second set of columns where few of them would lie past the end.
-  const columns = large && up(lane.axis.size, 2 * COLUMNS * threads.columns) <= 1.25 * lane.axis.size ? 2 * COLUMNS : COLUMNS;
+  const columns = large && roundUp(lane.axis.size, 2 * COLUMNS * threads.columns) <= 1.25 * lane.axis.size ? 2 * COLUMNS : COLUMNS;
   const each = { rows: Math.max(1, Math.min(large ? 2 * ROWS : ROWS, Math.floor(REGISTERS / columns / sums.length))), columns };
   const tile = { rows: threads.rows * each.rows, columns: threads.columns * columns };
   const slab = (along: 'row' | 'column', d: number): number => {
@@ -79,7 +79,6 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   if (depth === undefined) return undefined;
   return { lane, outer: order.filter((i) => i !== lane), size, sums, threads, each, depth, wide: machine.wide, ahead };
 }
-const up = (n: number, to: number): number => Math.ceil(n / to) * to;
 
 /** Beside a row of a slab: what is written down a column goes to different banks of the memory. */
 const padOf = (wide: boolean): number => (wide ? 4 : 1);
@@ -114,26 +113,22 @@ class Tile {
   write(): NonNullable<Kernel['grid']> {
     const { writer: w } = this.#c;
     const { lane, outer, threads } = this.#t;
-    const columnTiles = Math.ceil(lane.axis.size / this.#tileColumns);
-    const matrices = countPoints(outer);
-    // Groups that share rows are neighbours: what they read is in the cache.
-    const byColumn = divide(GROUP, columnTiles);
-    const byMatrix = divide(w.int('tile', byColumn.quotient), matrices);
-    this.#column0 = w.int('column', imul(byColumn.rest, this.#tileColumns));
-    this.#row0 = w.int('row', imul(w.int('band', byMatrix.quotient), this.#tileRows));
+    const { row, column, matrix, groups } = tileOfGroup(w, lane, outer, this.#tileRows, this.#tileColumns);
+    this.#row0 = row;
+    this.#column0 = column;
     const split = divide(THREAD, threads.columns);
     this.#ly = w.int('ly', split.quotient);
     this.#lx = w.int('lx', split.rest);
     const { each } = this.#t;
     if (each.rows > 1) this.#few = icompare('le', iadd(this.#c.rows, imul(this.#row0, -1)), int(threads.rows));
     this.#first = this.#t.ahead ? this.#ly : w.int('first', this.#few ? imul(this.#ly, { kind: 'iselect', cond: this.#few, then: int(1), else: int(each.rows) }) : this.#ly);
-    const base = bindPoint(w, this.#c.envs, this.#c.envs.root(int(0)), outer, w.int('matrix', byMatrix.rest));
+    const base = bindPoint(w, this.#c.envs, this.#c.envs.root(int(0)), outer, w.int('matrix', matrix));
     const accumulators = this.#sums(base);
     this.#epilogue(base, accumulators);
-    return { threads: this.#count, lanes: 1, groups: { times: columnTiles * matrices, of: 'R', each: 1, per: this.#tileRows }, batches: 1, ...(this.#t.ahead ? { resident: RESIDENT } : {}) };
+    return { threads: this.#count, lanes: 1, groups, batches: 1, ...(this.#t.ahead ? { resident: RESIDENT } : {}) };
   }
   #at(base: Env, row: Int): Env {
-    return [...base.places].reduce<Env>((e, [i, p]) => this.#c.envs.bind(e, i, p), this.#c.envs.root(row));
+    return this.#c.envs.atRow(base, row);
   }
   get #rowStride(): number {
     return this.#tileRows + padOf(this.#t.wide);
