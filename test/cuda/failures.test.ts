@@ -96,25 +96,30 @@ describe.skipIf(missing !== undefined)(`the driver's failures${missing === undef
         }
       }
     }, 300_000);
-    it('in run: the next has the same bits', async () => {
-      const made = await load();
-      const want = bits(await made.run({ x }));
-      const other = { data: numbers(6 * 9, 2), shape: [2, 9, 3] };
-      const whole = async (): Promise<void> => { await made.run({ x: other }); await made.run({ x }); };
-      await whole();
-      for (const [call, count] of await callsOf(whole)) {
+    /** Each of the calls fails, each time it is made: `work` says so, and what `next` gives has the bits of before. */
+    const recovers = async (calls: Iterable<readonly [call: string, count: number]>, work: () => Promise<void>, next: () => Promise<Record<string, string>>, want: Record<string, string>, reset: () => void): Promise<void> => {
+      for (const [call, count] of calls) {
         for (const after of places(count)) {
           const where = `${call}, ${after} of ${count}`;
           t.control.fail(call, after, status);
-          const error = await thrown(whole);
+          const error = await thrown(work);
           if (!endings.test(call)) expect(`${where} ${codeOf(error)}`).toMatch(new RegExp(` ${code.source.slice(1)}`));
           expect(t.control.look().misuses, where).toEqual([]);
-          t.control.reset();
+          reset();
           // Nobody waits for what is given back: that it fails for good, the next call finds.
-          if (endings.test(call)) await thrown(() => made.run({ x }));
-          expect(bits(await made.run({ x })), where).toEqual(want);
+          if (endings.test(call)) await thrown(next);
+          expect(await next(), where).toEqual(want);
         }
       }
+    };
+    it('in run: the next has the same bits', async () => {
+      const made = await load();
+      const next = async (): Promise<Record<string, string>> => bits(await made.run({ x }));
+      const want = await next();
+      const other = { data: numbers(6 * 9, 2), shape: [2, 9, 3] };
+      const whole = async (): Promise<void> => { await made.run({ x: other }); await made.run({ x }); };
+      await whole();
+      await recovers(await callsOf(whole), whole, next, want, () => t.control.reset());
       made.dispose();
     }, 300_000);
     it('in a run of many tiles: the next has the same bits', async () => {
@@ -123,22 +128,12 @@ describe.skipIf(missing !== undefined)(`the driver's failures${missing === undef
       const reset = (): void => { t.control.reset(); t.control.set('total', 12 * 128); };
       reset();
       const made = await load();
-      const want = bits(await made.run({ x: many }));
+      const next = async (): Promise<Record<string, string>> => bits(await made.run({ x: many }));
+      const want = await next();
       const whole = async (): Promise<void> => { await made.run({ x: many }); };
       const calls = await callsOf(whole);
       expect(calls.map(([call]) => call)).toEqual(expect.arrayContaining(['cuStreamWaitEvent', 'cuEventCreate', 'cuMemcpyHtoDAsync_v2', 'cuMemcpyDtoHAsync_v2', 'cuEventSynchronize']));
-      for (const [call, count] of calls) {
-        for (const after of places(count)) {
-          const where = `${call}, ${after} of ${count}`;
-          t.control.fail(call, after, status);
-          const error = await thrown(whole);
-          if (!endings.test(call)) expect(`${where} ${codeOf(error)}`).toMatch(new RegExp(` ${code.source.slice(1)}`));
-          expect(t.control.look().misuses, where).toEqual([]);
-          reset();
-          if (endings.test(call)) await thrown(() => made.run({ x: many }));
-          expect(bits(await made.run({ x: many })), where).toEqual(want);
-        }
-      }
+      await recovers(calls, whole, next, want, reset);
       made.dispose();
     }, 300_000);
     it('in a push: the stream carries on from the last that succeeded', async () => {
