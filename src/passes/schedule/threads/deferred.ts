@@ -30,9 +30,10 @@ export function deferred(kernel: Kernel, loop: For, lanes: number): Deferred | u
   const own = new Set((kernel.memories ?? []).map((m) => m.name));
   const stored = new Set<string>();
   visitStmts(loop.body, (s) => { if (s.kind === 'store') stored.add(s.buffer); });
-  const first = loop.body.flatMap((s): Stmt[] => (late.has(s) ? [] : [s]));
-  const again = needed(first, loop.body.filter((s) => late.has(s) && !isSum(s, numbered)));
-  const last = loop.body.filter((s) => again.has(s) || (late.has(s) && !isSum(s, numbered)));
+  const first = loop.body.filter((s) => !late.has(s));
+  const after = loop.body.filter((s) => late.has(s) && !isSum(s, numbered));
+  const again = needed(first, after);
+  const last = loop.body.filter((s) => again.has(s) || after.includes(s));
   const varying = perLane([...kernel.body.slice(0, kernel.body.indexOf(loop)), ...loop.body], own);
   if (!last.every((s) => isOfPoint(s, (b) => own.has(b) || stored.has(b)) && ![...registers(s)].some((r) => varying.has(r)))) return undefined;
   return {

@@ -15,46 +15,31 @@ import type { ChunkStep } from '../../chunk-step.js';
 import type { Signs } from '../../sign.js';
 import { Expressions, identity, num, type Task } from '../expressions.js';
 import { iadd, icompare, imin, imul, int } from '../ints.js';
-import { rowMajor, type Layout, type StateStorage } from '../layout.js';
+import type { Layout, StateStorage } from '../layout.js';
 import { CHUNK, TYPICAL_CHUNKS, UNROLL } from '../limits.js';
 import { affinePlace, Envs, placeKey, placeOf, type Env } from '../places.js';
 import { threadShape } from '../storage.js';
 import type { Part } from '../stage/storages.js';
 import { Writer } from '../writer.js';
 import { Access, BATCH, GROUP, THREAD } from './access.js';
+import { cellOfAll, cellsOf, inSlot, laneStride, type Cells } from './cells.js';
 import { stateLoops } from './loops.js';
 import type { Threads } from './machine.js';
 import { denseSplitOf, SharedStates } from './dense.js';
 import { bindSet, countSets, PairStores, sideBySide } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
-import { GROUP_POINTS, memberOf, numberOf, placesOf, shareOf, splitOf, type Exchange, type Split } from './split.js';
+import { GROUP_POINTS, placesOf, shareOf, splitOf, type Exchange, type Split } from './split.js';
 import { stageShared, throughMemory } from './stage-shared.js';
 import { tensorContraction, tensorTilingOf } from './tensor.js';
 import { tileContraction, tilingOf } from './tiles.js';
 
 /** Threads of a group where nothing asks for another number. */
 const GROUP_THREADS = 64;
-/** Elements of its states that a thread keeps to itself; more stay in carry memory. */
-const OWN_CELLS = 256;
 
 interface Accumulating {
   readonly name: string;
   readonly item: Item;
   readonly op: string;
-}
-/** Numbers that a thread keeps for its point from step to step. */
-interface Cells {
-  /** In the memory that its steps begin or end with: a lane's part of it, where lanes share. */
-  readonly storage: StateStorage;
-  readonly strides: readonly number[];
-  /** Cells and strides of all lanes. */
-  readonly all: { readonly cells: number; readonly strides: readonly number[] };
-  /** The thread's own copy, while it goes through the steps. */
-  readonly own: string | undefined;
-  /** They are told apart when the kernel is compiled: they can be registers. */
-  readonly unrolled: boolean;
-  /** Where the axis that is shared out among lanes stands in `strides`. */
-  readonly shared?: number;
 }
 interface Kept extends Cells {
   readonly state: KeptState;
@@ -365,7 +350,7 @@ class ThreadKernel {
       const shared = new SharedStates(this.#w, this.#access, `${k.own}#shared`, { cells: k.all.cells, strides: k.all.strides, shared: k.shared ?? 0 }, split, this.#machine);
       this.#shared.set(k, shared);
       const { cells } = k.storage;
-      shared.begin(t, Array.from({ length: cells }, (_, c) => [this.#cellOfAll(split, k, c), this.#w.let({ kind: 'load', buffer: k.own as string, at: int(c + cells), access: 'uniform' })]));
+      shared.begin(t, Array.from({ length: cells }, (_, c) => [cellOfAll(split, k, c), this.#w.let({ kind: 'load', buffer: k.own as string, at: int(c + cells), access: 'uniform' })]));
     }
     this.#w.barrier();
   }
@@ -386,23 +371,14 @@ class ThreadKernel {
     const home = this.#layout.state(this.#stage, state.def, cells, countPoints(this.#order), state.depth, state.inPlace);
     const storage = this.#part.kind === 'summary' ? this.#layout.chunkState(home, 'sum') : this.#part.kind === 'apply' ? this.#layout.chunkState(home, 'start') : home;
     const name = `${this.#layout.program.definitions[state.def]?.name ?? 'state'}#own`;
-    return { state, item, home, ...this.#cells(sizes, storage, name) };
-  }
-  /** Cells of these sizes in a slot of a storage, of which each lane has its part. */
-  #cells(sizes: readonly number[], storage: StateStorage, name: string): Cells {
-    const split = this.#split;
-    const all = { cells: storage.cells, strides: rowMajor(sizes) };
-    const unrolled = sizes.every((s) => s <= this.#unroll);
-    if (!split) return { all, unrolled, storage, strides: all.strides, own: storage.cells * storage.slots <= OWN_CELLS ? name : undefined };
-    const mine = sizes.map((s) => (s === split.size ? s / split.lanes : s));
-    return { all, unrolled, storage: { ...storage, cells: storage.cells / split.lanes }, strides: rowMajor(mine), own: name, shared: sizes.indexOf(split.size) };
+    return { state, item, home, ...cellsOf(sizes, storage, name, this.#unroll, this.#split) };
   }
   #productCells(step: ChunkStep): Products {
     const sizes = step.elementwise.map((i) => i.axis.size);
     const cells = sizes.reduce((n, s) => n * s, 1);
     const slots = step.products.length;
     const storage = this.#layout.chunkMemory(`${this.#stage.name}#products`, { cells, slots, row: cells * slots * countPoints(this.#order) });
-    return { step, ...this.#cells(sizes, storage, '#products#own') };
+    return { step, ...cellsOf(sizes, storage, '#products#own', this.#unroll, this.#split) };
   }
   /** Points are innermost: neighbouring threads have neighbouring elements. */
   #elementAt(storage: StateStorage, row: Int, env: Env, cell: Int): Int {
@@ -411,33 +387,17 @@ class ThreadKernel {
   }
   /** In a row of a storage, of one of a thread's cells. */
   #cellAt(k: Cells, storage: StateStorage, row: Int, env: Env, cell: Int): Int {
-    return this.#elementAt(storage, row, env, this.#split && cell.kind === 'int' ? int(this.#cellOfAll(this.#split, k, cell.value)) : cell);
-  }
-  /** Of one of a lane's cells its place among all: lane 0's, the next lane's being a run further. */
-  #cellOfAll(split: Split, k: Cells, cell: number): number {
-    const slot = Math.floor(cell / k.storage.cells);
-    let rest = cell % k.storage.cells;
-    let at = slot * k.all.cells;
-    k.strides.forEach((stride, p) => {
-      const i = Math.floor(rest / stride);
-      rest %= stride;
-      at += (p === k.shared ? memberOf(split, i) : i) * (k.all.strides[p] as number);
-    });
-    return at;
-  }
-  /** Elements from one lane's cell to the next lane's. */
-  #laneStride(split: Split, k: Cells): number {
-    return split.run * (k.all.strides[k.shared ?? 0] as number) * countPoints(this.#order);
+    return this.#elementAt(storage, row, env, this.#split && cell.kind === 'int' ? int(cellOfAll(this.#split, k, cell.value)) : cell);
   }
   #loadFrom(k: Cells, storage: StateStorage, row: Int, env: Env, cell: Int): Value {
     const split = this.#split;
-    const access: Extract<Value, { kind: 'load' }>['access'] = split ? { stride: int(this.#laneStride(split, k)), last: int(split.lanes - 1) } : 'uniform';
+    const access: Extract<Value, { kind: 'load' }>['access'] = split ? { stride: int(laneStride(split, k) * countPoints(this.#order)), last: int(split.lanes - 1) } : 'uniform';
     return this.#w.let({ kind: 'load', buffer: this.#access.touch(storage.buffer, 'read'), at: this.#cellAt(k, storage, row, env, cell), access });
   }
   #storeTo(k: Cells, storage: StateStorage, row: Int, env: Env, cell: Int): void {
     const split = this.#split;
     const value = this.#w.let(this.#loadCell(k, env, cell));
-    this.#w.store(this.#access.touch(storage.buffer, 'write'), this.#cellAt(k, storage, row, env, cell), value, split ? { stride: this.#laneStride(split, k), count: int(split.lanes) } : 'one');
+    this.#w.store(this.#access.touch(storage.buffer, 'write'), this.#cellAt(k, storage, row, env, cell), value, split ? { stride: laneStride(split, k) * countPoints(this.#order), count: int(split.lanes) } : 'one');
   }
   #each(k: Cells, body: (cell: Int) => void): void {
     const count = k.storage.cells * k.storage.slots;
@@ -482,10 +442,7 @@ class ThreadKernel {
     return icompare('lt', this.#access.scalar('T'), int(CHUNK));
   }
   #cell(k: Kept, inner: readonly Int[], slot: Int): Int {
-    return this.#inSlot(k, inner, iadd(slot, int(k.state.inPlace ? -1 : 0)));
-  }
-  #inSlot(k: Cells, inner: readonly Int[], slot: Int): Int {
-    return inner.reduce<Int>((at, p, d) => iadd(at, imul(this.#split && d === k.shared && p.kind === 'int' ? int(numberOf(this.#split, p.value)) : p, k.strides[d] as number)), imul(slot, k.storage.cells));
+    return inSlot(this.#split, k, inner, iadd(slot, int(k.state.inPlace ? -1 : 0)));
   }
   #loadCell(k: Cells, env: Env, cell: Int): Value {
     if (k.own !== undefined) return { kind: 'load', buffer: this.#ownOf(k.own, env), at: cell, access: 'uniform' };
@@ -518,7 +475,7 @@ class ThreadKernel {
     const entry = this.#products?.step.products.findIndex((q) => q.def === e.def) ?? -1;
     if (this.#products && entry >= 0) {
       const inner = e.at.slice(e.at.length - this.#products.strides.length).map((a) => affinePlace(env, a).int);
-      return this.#loadCell(this.#products, env, this.#inSlot(this.#products, inner, int(entry)));
+      return this.#loadCell(this.#products, env, inSlot(this.#split, this.#products, inner, int(entry)));
     }
     if (!kept || isNow(e.time)) return this.#access.read(e, env);
     const places = kept.item.inner.map((i) => affinePlace(env, e.at[kept.item.indices.indexOf(i)] as Affine));
@@ -537,7 +494,7 @@ class ThreadKernel {
     if (!p) return [];
     return p.step.products.map((q, entry): Task => ({
       inner: p.step.elementwise, body: q.body, env, last: true,
-      sink: (v, at) => this.#storeCell(p, env, this.#inSlot(p, p.step.elementwise.map((i) => placeOf(at, i).int), int(entry)), v),
+      sink: (v, at) => this.#storeCell(p, env, inSlot(this.#split, p, p.step.elementwise.map((i) => placeOf(at, i).int), int(entry)), v),
     }));
   }
   /** The states that each chunk begins with, an element to a thread: v ← v + (Q·v + F) from one chunk to the next. */
@@ -568,7 +525,7 @@ class ThreadKernel {
           let change = this.#loadAt(sum.buffer, this.#elementAt(sum, chunk, env, cell));
           step.products.forEach((q, entry) => {
             if (q.row !== i || !products) return;
-            const factor = this.#loadAt(products.storage.buffer, this.#elementAt(products.storage, chunk, env, this.#inSlot(products, elements, int(entry))));
+            const factor = this.#loadAt(products.storage.buffer, this.#elementAt(products.storage, chunk, env, inSlot(this.#split, products, elements, int(entry))));
             change = w.let({ kind: 'muladd', left: factor, right: state(q.column), plus: change });
           });
           for (const part of ['low', 'high'] as const) for (const p of step.powers) {
