@@ -54,7 +54,7 @@ function chosen(names: readonly string[]): readonly Bench[] {
     if (found) return found;
     const known = suite.flatMap((b) => [b.name, b.name.split('/')[0] as string]);
     const near = nearest(name, known);
-    throw new UsageError(`there is no bench \`${name}\`${near === undefined ? '' : `; did you mean \`${near}\``}; \`ssmc bench --list\` names those that there are`);
+    throw new UsageError(`there is no bench \`${name}\`; ${near === undefined ? '' : `did you mean \`${near}\`? `}\`ssmc bench --list\` names those that there are`);
   }));
   return suite.filter((b) => wanted.has(b));
 }
