@@ -57,7 +57,8 @@ export function bindingTimes(program: Program): BindingTimes {
   return { phase, ...(wholeSequence ? { wholeSequence } : {}) };
 }
 
-function hasTimeReduction(root: Expr): boolean {
+/** It takes a whole sequence, if only its length. */
+export function hasTimeReduction(root: Expr): boolean {
   let found = false;
   visitExpr(root, (e) => { if (e.kind === 'reduce' && e.over === 'time') found = true; });
   return found;

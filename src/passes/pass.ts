@@ -1,6 +1,7 @@
 /** What a pass is, and what several need. */
 import { dependencies, mapExpr, type Builder } from '../ir/builder.js';
 import type { Definition, DefinitionId, Expr, Program } from '../ir/program.js';
+import { hasTimeReduction } from './binding-times.js';
 
 export interface Pass {
   readonly name: string;
@@ -78,7 +79,7 @@ export function mapBodies(program: Program, f: (e: Expr, d: Definition) => Expr)
   };
 }
 
-/** What is known once weights are: no t, no input, transitively. */
+/** What is known once weights are: no t, no input and no length of a sequence, transitively. */
 export function loadTimeDefinitions(program: Program): ReadonlySet<DefinitionId> {
   const known = new Map<DefinitionId, boolean>();
   const visit = (id: DefinitionId): boolean => {
@@ -86,7 +87,7 @@ export function loadTimeDefinitions(program: Program): ReadonlySet<DefinitionId>
     if (seen !== undefined) return seen;
     known.set(id, false);
     const d = program.definitions[id] as Definition;
-    const result = !d.time && d.kind !== 'input' && [...dependencies(d)].every(visit);
+    const result = !d.time && d.kind !== 'input' && !(d.kind === 'equation' && hasTimeReduction(d.body)) && [...dependencies(d)].every(visit);
     known.set(id, result);
     return result;
   };

@@ -2,7 +2,7 @@
  * What drives a time-invariant recurrence, taken apart: Σ over `bound` of coefficient · x, the coefficient known at load and x the signal that
  * is convolved. Exact: multiplication distributes over addition.
  */
-import { affineOf, freeIndices, substitute, type Builder } from '../../ir/builder.js';
+import { affineOf, freeIndices, mapExpr, substitute, type Builder } from '../../ir/builder.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../ir/program.js';
 import type { Item } from '../../ir/stages.js';
 import { isLoadTime } from '../pass.js';
@@ -30,7 +30,7 @@ export class Drives {
   of(e: Expr): Driven[] {
     const b = this.#b;
     if (isLoadTime(e, this.#loaded)) return [{ bound: [], coefficient: e, x: b.const(1) }];
-    const one = (x: Expr): Driven[] => [{ bound: [], coefficient: b.const(1), x }];
+    const one = (x: Expr): Driven[] => [{ bound: [], coefficient: b.const(1), x: this.#written(x) }];
     switch (e.kind) {
       case 'read': {
         const inside = inlined(e, this.#items, b);
@@ -41,6 +41,13 @@ export class Drives {
       case 'reduce': return this.#sum(e) ?? one(e);
       default: return one(e);
     }
+  }
+  /** With all that the stage computes of this step written in: a signal is computed where nothing else of the stage is. */
+  #written(x: Expr): Expr {
+    return mapExpr(this.#b, x, (e) => {
+      const inside = e.kind === 'read' ? inlined(e, this.#items, this.#b) : undefined;
+      return inside ? this.#written(inside) : e;
+    });
   }
   #binary(e: ExprOf<'binary'>): Driven[] | undefined {
     const b = this.#b;
