@@ -7,7 +7,7 @@ import { COS_TAIL, ERFC, EXP2M1, EXP2M1_SHORT, EXP2_SHORT, EXP_TAIL, HALF_PI, LN
 import { withNeeds } from '../texts.js';
 
 export type CudaFunction =
-  | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'exp2_decay' | 'exp2m1_decay' | 'log' | 'log1p' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt';
+  | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'exp2_decay' | 'exp2m1_decay' | 'decay' | 'log' | 'log1p' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt';
 type Helper = 'scale' | 'power' | 'exp_tail' | 'exp2m1_poly' | 'm1' | 'log1p_small' | 'trig';
 
 interface Source {
@@ -25,6 +25,12 @@ const horner = (x: string, coefficients: readonly number[]): string =>
   coefficients.slice(0, -1).reduceRight((sum, c) => `__fmaf_rn(${sum}, ${x}, ${c}f)`, `${coefficients.at(-1)}f`);
 /** x less k times a number that is given in parts, of which the first is the largest. */
 const less = (x: string, k: string, parts: readonly number[]): string => parts.reduce((sum, part) => `__fmaf_rn(${k}, ${-part}f, ${sum})`, x);
+
+/** k + MAGIC = shifted and 2^r − 1 = p of x = k + r, x at most 0. */
+const DECAY_PARTS = `  const float y = ${clamp('-126.0f')};
+  const float shifted = y + ${MAGIC};
+  const float r = y - (shifted - ${MAGIC});
+  const float p = r * ${horner('r', EXP2M1_SHORT)};`;
 
 const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   // 2^k from x + MAGIC, k the nearest integer of x, in [-126, 127].
@@ -78,10 +84,14 @@ const sources: Readonly<Record<CudaFunction | Helper, Source>> = {
   return x <= -100.0f ? 0.0f : p * ssm_power(shifted);
 }` },
   exp2m1_decay: { needs: ['power', 'm1'], text: `${HEAD} float ssm_exp2m1_decay(float x) {
-  const float y = ${clamp('-126.0f')};
-  const float shifted = y + ${MAGIC};
-  const float r = y - (shifted - ${MAGIC});
-  return ssm_m1(r * ${horner('r', EXP2M1_SHORT)}, ssm_power(shifted));
+${DECAY_PARTS}
+  return ssm_m1(p, ssm_power(shifted));
+}` },
+  // 2^x·h + f = w + ((2^r − 1)·w + f) with w = 2^k·h: near x = 0 the increment is rounded relative to itself.
+  decay: { needs: ['power'], text: `${HEAD} float ssm_decay(float x, float h, float f) {
+${DECAY_PARTS}
+  const float w = ssm_power(shifted) * h;
+  return w + __fmaf_rn(p, w, f);
 }` },
   log1p_small: { needs: [], text: `${HEAD} float ssm_log1p_small(float f) {
   const float p = ${horner('f', LOG_TAIL)};

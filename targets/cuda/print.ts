@@ -177,10 +177,8 @@ class Entry {
       case 'select': return `(${go(v.cond)} ? ${go(v.then)} : ${go(v.else)})`;
       case 'muladd': return `__fmaf_rn(${bare(go(v.left))}, ${bare(go(v.right))}, ${bare(go(v.plus))})`;
       case 'decay': {
-        this.#functions.add('exp2m1_decay');
-        const [change, state] = [`ssm_exp2m1_decay(${bare(go(v.exponent))})`, go(v.state)];
-        const isZero = v.plus.kind === 'number' && v.plus.value === 0;
-        return `(${state} + ${isZero ? `${change} * ${state}` : `__fmaf_rn(${change}, ${bare(state)}, ${bare(go(v.plus))})`})`;
+        this.#functions.add('decay');
+        return `ssm_decay(${bare(go(v.exponent))}, ${bare(go(v.state))}, ${bare(go(v.plus))})`;
       }
       case 'lane': return `(float)${this.#laneName}`;
       case 'from-int': return `(float)${this.#int(v.value)}`;

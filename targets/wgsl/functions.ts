@@ -8,7 +8,7 @@ import { COS_TAIL, digits, ERFC, EXP2M1, EXP2M1_SHORT, EXP2_SHORT, EXP_TAIL, HAL
 import { withNeeds } from '../texts.js';
 
 export type WgslFunction =
-  | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'exp2_decay' | 'exp2m1_decay' | 'log' | 'log1p' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt';
+  | 'exp' | 'exp2' | 'expm1' | 'exp2m1' | 'exp2_decay' | 'exp2m1_decay' | 'decay' | 'log' | 'log1p' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'gelu' | 'rsqrt';
 
 interface Source {
   readonly needs: readonly (WgslFunction | Helper)[];
@@ -25,6 +25,12 @@ const lines = (p: string, x: string, coefficients: readonly number[]): string =>
 /** x less k times a number that is given in parts, of which the first is the largest. */
 const less = (x: string, k: string, parts: readonly number[]): string =>
   parts.slice(1).reduce((sum, part) => `(${sum}) ${part < 0 ? '+' : '-'} ${k} * ${digits(Math.abs(part))}`, `${x} - ${k} * ${digits(parts[0] as number)}`);
+
+/** k and 2^r − 1 = p of x = k + r, x at most 0. */
+const DECAY_PARTS = `  let y = select(x, -126.0, x < -126.0);
+  let k = floor(y + 0.5);
+  let r = y - k;
+  let p = r * (${horner('r', EXP2M1_SHORT)});`;
 
 const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   // 2^k for a whole k in [−126, 127]: the sum is exact, whatever the order, and the last bits of its bits are k. The product is a shift.
@@ -77,12 +83,15 @@ const sources: Readonly<Record<WgslFunction | Helper, Source>> = {
   return select(p * power(k), 0.0, x <= -100.0);
 }` },
   exp2m1_decay: { needs: ['power'], text: `fn ssm_exp2m1_decay(x: f32) -> f32 {
-  let y = select(x, -126.0, x < -126.0);
-  let k = floor(y + 0.5);
-  let r = y - k;
+${DECAY_PARTS}
   let s = power(k);
-  let p = r * (${horner('r', EXP2M1_SHORT)});
   return p * s + (s - 1.0);
+}` },
+  // 2^x·h + f = w + ((2^r − 1)·w + f) with w = 2^k·h: near x = 0 the increment is rounded relative to itself.
+  decay: { needs: ['power'], text: `fn ssm_decay(x: f32, h: f32, f: f32) -> f32 {
+${DECAY_PARTS}
+  let w = power(k) * h;
+  return w + (p * w + f);
 }` },
   log1p_small: { needs: [], text: `fn log1p_small(f: f32) -> f32 {
 ${lines('p', 'f', LOG_TAIL)}

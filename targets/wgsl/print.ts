@@ -183,9 +183,8 @@ class Entry {
       case 'select': return `select(${go(v.else)}, ${go(v.then)}, ${go(v.cond)})`;
       case 'muladd': return `(${go(v.left)} * ${go(v.right)} + ${go(v.plus)})`;
       case 'decay': {
-        this.#functions.add('exp2m1_decay');
-        const plus = v.plus.kind === 'number' && v.plus.value === 0 ? '' : ` + ${go(v.plus)}`;
-        return `(${go(v.state)} + (ssm_exp2m1_decay(${go(v.exponent)}) * ${go(v.state)}${plus}))`;
+        this.#functions.add('decay');
+        return `ssm_decay(${go(v.exponent)}, ${go(v.state)}, ${go(v.plus)})`;
       }
       case 'lane': return 'f32(lid)';
       case 'from-int': return `f32(${this.#int(v.value)})`;
