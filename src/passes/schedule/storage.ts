@@ -3,6 +3,7 @@
  * only what one kernel writes and others read is rounded, and what is known at load time unless states are multiplied by it. Where elements
  * share the word that a thread can write, a buffer qualifies if one thread computes both: else two threads would write one word.
  */
+import { isNow, visitExpr } from '../../ir/builder.js';
 import type { StorageTypes, Stored } from '../../ir/kernel.js';
 import type { DefinitionId } from '../../ir/program.js';
 import type { Item, Stage, StageGraph } from '../../ir/stages.js';
@@ -28,11 +29,22 @@ export interface StoragePlan {
   readonly side: number;
   readonly choices: readonly StorageChoice[];
 }
-/** The shape for which kernels of machines with threads are written: the index of neighbouring threads, and whether a group takes a point together. */
-export const threadShape = (stage: Stage): ReturnType<typeof shapeOf> & { readonly together: boolean } => {
-  const shape = shapeOf(stage, { lanes: 32, registers: 16 });
+/**
+ * The shape for which kernels of machines with threads are written: the index of neighbouring threads, and whether a group takes a point together.
+ * `exchange`: threads that hand each other registers.
+ */
+export const threadShape = (stage: Stage, exchange = 1): ReturnType<typeof shapeOf> & { readonly together: boolean } => {
+  const shape = shapeOf(stage, { lanes: isRowProduct(stage) ? leastColumns(exchange) : 32, registers: 16 });
   return { ...shape, together: shape.laneLoops && stage.order === 'flat' };
 };
+/** Columns that a product is tiled for where there may be many rows. A group for each result adds up by barriers, which take longer than the products, or by registers. */
+const leastColumns = (exchange: number): number => (exchange > 1 ? 16 : 4);
+function isRowProduct(stage: Stage): boolean {
+  if (stage.anchor !== 'contraction' || stage.order !== 'flat' || stage.phase !== 'step') return false;
+  let now = true;
+  for (const item of stage.items) visitExpr(item.body, (e) => { if (e.kind === 'read' && e.time && !isNow(e.time)) now = false; });
+  return now;
+}
 /** States of two points that fit a thread's registers. */
 const PAIR_CELLS = 128;
 

@@ -23,13 +23,15 @@ export interface Opening<B> {
   readonly of: GpuModel;
   /** A machine with the model's kernels, or an error and nothing left behind; `plain`: with those that need nothing special of a device. */
   readonly open: (plain?: boolean) => Promise<Machine<B>>;
+  /** Whether many threads fill the device (default), or few. */
+  readonly kind?: 'many' | 'few';
   /** Why a lost device can't be had again, where that is so. */
   readonly once?: string;
 }
 
 /** A session that has passed the self-test, behind a runner. The answers to test by are computed while the machine's kernels are compiled. */
 export async function runOn<B>(opening: Opening<B>, opened: Promise<Machine<B>>, reference: Reference): Promise<Runner> {
-  const answer = knownAnswer(reference, runSteps(opening.of.manifest));
+  const answer = knownAnswer(reference, runSteps(opening.of.manifest), opening.kind ?? 'many');
   // Nobody asks for it where there is no machine.
   answer.catch(() => undefined);
   const machine = await opened;

@@ -10,8 +10,11 @@ import type { Job } from '../runner.js';
 import { makeOutputs, sizeOf, type Bound } from '../tensors.js';
 import { gpuFailure } from './errors.js';
 
-/** Steps of each piece: few, so that all of it is little work. */
-const PIECES = [2, 3];
+/**
+ * Steps of each piece: few, so that all of it is little work. A product of up to 8 rows is computed without tiles (../../passes/schedule/threads/tiles.ts),
+ * so the second piece has more than that; but not on a CPU that plays a GPU, where it takes half as long again.
+ */
+const PIECES = { many: [1, 9], few: [2, 3] } as const;
 /** Of the run: one more than a convolution's first block, so that it gives to the next. */
 const RUN = 70;
 /** Of an output's size: float32 in another order differs by far less, a wrong kernel by far more. */
@@ -35,12 +38,13 @@ export interface KnownAnswer {
   readonly run?: Job;
 }
 
-/** What wasm makes of it; undefined where there is no wasm to ask. `steps`: of a run, where it launches what pushes don't. */
-export async function knownAnswer({ manifest, load }: Reference, steps: number): Promise<KnownAnswer | undefined> {
+/** What wasm makes of it; undefined where there is no wasm to ask. `steps`: of a run, where it launches what pushes don't; `kind`: how many threads fill the device. */
+export async function knownAnswer({ manifest, load }: Reference, steps: number, kind: keyof typeof PIECES): Promise<KnownAnswer | undefined> {
   try {
     const runner = await load();
     const streamed = manifest.notStreamable === undefined;
-    const pieces = (streamed ? PIECES : [PIECES.reduce((a, b) => a + b)]).map((time, k) => pieceOf(manifest, time, k));
+    const lengths: readonly number[] = PIECES[kind];
+    const pieces = (streamed ? lengths : [lengths.reduce((a, b) => a + b)]).map((time, k) => pieceOf(manifest, time, k));
     const sequence = streamed ? runner.sequence(1) : undefined;
     for (const job of pieces) await (sequence ? sequence.push(job) : runner.run(job));
     sequence?.dispose();

@@ -34,7 +34,8 @@ export function webgpu(source: WebgpuSource): DeviceSource {
       const take = (plain: boolean): Promise<Connection> => connect(wish, plain ? [] : variants.map((v) => v.features));
       const connection = await take(false);
       try {
-        const of = suitedTo(connection.isFew ? 'few' : 'many', await openPlan(source.plan, weights));
+        const kind = connection.isFew ? 'few' : 'many';
+        const of = suitedTo(kind, await openPlan(source.plan, weights));
         const kernels = async (on: Connection): Promise<Kernels> => ({ ...of, wgsl: await readText((variants.find((v) => `${v.features}` === `${on.features}`) as Variant).wgsl) });
         const equipped = async (on: Connection): Promise<WebgpuMachine> => {
           try {
@@ -49,7 +50,7 @@ export function webgpu(source: WebgpuSource): DeviceSource {
         const open = async (plain = false): Promise<WebgpuMachine> => equipped(await take(plain));
         // A lost device of the user's can't be made anew by us.
         const once = wish.device ? { once: 'the device that was handed in is lost' } : {};
-        return await runOn({ of, open, ...once }, equipped(connection), reference);
+        return await runOn({ of, open, kind, ...once }, equipped(connection), reference);
       } catch (error) {
         connection.dispose();
         if (error instanceof SsmcError && (error.code.startsWith('SSM50') || error.code === 'SSM5505')) throw error;

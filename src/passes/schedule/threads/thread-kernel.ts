@@ -118,7 +118,7 @@ class ThreadKernel {
     this.#layout = layout;
     this.#machine = machine;
     this.#items = new Map(stage.items.map((i) => [i.def, i]));
-    const { lane, together } = threadShape(stage);
+    const { lane, together } = threadShape(stage, machine.exchange);
     this.#lane = lane;
     this.#order = domainOrder(stage, lane);
     this.#paired = (part.kind === 'whole' || part.kind === 'apply') && stage.items.some((i) => stage.stored.has(i.def) && !i.inner.includes(i.indices.at(-1) as Index) && layout.isPaired(layout.of(i.def).buffer));

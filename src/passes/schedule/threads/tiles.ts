@@ -66,9 +66,10 @@ export function tilingOf(stage: Stage, lane: Index | undefined, order: readonly 
   const threads = { rows: 8, columns: 8 };
   const ahead = machine.copies && together === 1;
   const large = ahead && size >= LONG;
-  // A second set of columns where few of them would lie past the end.
-  const columns = large && roundUp(lane.axis.size, 2 * COLUMNS * threads.columns) <= 1.25 * lane.axis.size ? 2 * COLUMNS : COLUMNS;
-  const each = { rows: Math.max(1, Math.min(large ? 2 * ROWS : ROWS, Math.floor(REGISTERS / columns / sums.length))), columns };
+  // A second set of columns where few of them would lie past the end; fewer where there are no more, and more rows instead.
+  const enough = machine.wide ? COLUMNS : Math.min(COLUMNS, roundUp(Math.ceil(lane.axis.size / threads.columns), together));
+  const columns = large && roundUp(lane.axis.size, 2 * COLUMNS * threads.columns) <= 1.25 * lane.axis.size ? 2 * COLUMNS : enough;
+  const each = { rows: Math.max(1, Math.min(large || enough <= COLUMNS / 2 ? 2 * ROWS : ROWS, Math.floor(REGISTERS / columns / sums.length))), columns };
   const tile = { rows: threads.rows * each.rows, columns: threads.columns * columns };
   const slab = (along: 'row' | 'column', d: number): number => {
     if (ahead) return halvesOf(size, d) * halfOf(along, tile.rows, tile.columns, d, 'f32');
