@@ -106,7 +106,7 @@ async function relaxed(run: () => Promise<{ error: number; relaxed: boolean }>):
   }
 }
 interface Described {
-  readonly info?: { readonly vendor?: string; readonly architecture?: string; readonly device?: string; readonly description?: string };
+  readonly info?: { readonly vendor?: string; readonly architecture?: string; readonly device?: string; readonly description?: string; readonly isFallbackAdapter?: boolean };
   readonly limits: Readonly<Record<string, number>>;
   readonly features: Iterable<string>;
 }
@@ -123,8 +123,9 @@ async function gpu(run: (from: object) => Promise<{ error: number }>): Promise<F
     if (!adapter) return { name, works: false, what: 'no adapter: there is no graphics device or no driver for it', ...(process.platform === 'linux' ? { fix: 'install a Vulkan driver, or point VK_DRIVER_FILES at one' } : {}) };
     const { info = {} } = adapter;
     const what = [info.vendor, info.architecture, info.device, info.description].filter((x) => x !== undefined && x !== '').join(' ') || 'an adapter without a name';
+    const cpu = info.isFallbackAdapter ? '; a CPU that plays a GPU: `auto` takes wasm instead' : '';
     const limits = Object.fromEntries(limitNames.map((n) => [n, adapter.limits[n] ?? 0]));
-    return { ...ran(name, what, (await run(from)).error), limits, features: [...adapter.features].sort() };
+    return { ...ran(name, `${what}${cpu}`, (await run(from)).error), limits, features: [...adapter.features].sort() };
   } catch (error) {
     return { name, works: false, what: words(error) };
   }

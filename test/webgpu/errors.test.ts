@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { LoadError, SsmcError } from '../../src/runtime/index.js';
 import type { GpuBuffer, GpuDevice } from '../../src/runtime/webgpu/gpu.js';
 import { numbers } from '../runtime/small.js';
-import { gpu, missing } from './device.js';
+import { gpu, many, missing } from './device.js';
 import { bits, onGpu, thrown } from './load.js';
 import { Tap } from './tap.js';
 
@@ -72,6 +72,16 @@ describe.skipIf(missing !== undefined)('what a GPU refuses', () => {
     const auto = await load({ gpu: tap });
     expect(auto.device).toMatchObject({ name: 'wasm', passedOver: [{ device: 'webgpu', why: expect.stringContaining('devices are out') as string }] });
   });
+  it('has a CPU that plays a GPU: wasm under auto, which is faster, and nothing is left; itself where it is asked for', async () => {
+    const auto = await load({ gpu: tap });
+    expect(auto.device).toMatchObject({ name: 'wasm', passedOver: [{ device: 'webgpu', why: expect.stringMatching(/^SSM5207: webgpu cannot be used here: the adapter \(.*SwiftShader.*\) is a CPU that plays a GPU, which WebAssembly outruns; `device: "webgpu"` takes it$/) as string }] });
+    expect([tap.buffers.size, tap.live.length]).toEqual([0, 0]);
+    for (const options of [{ device: 'webgpu', gpu: tap }, { device: 'auto', gpu: many }] as const) {
+      const model = await load(options);
+      expect(model.device).toMatchObject({ name: 'webgpu', passedOver: [] });
+      model.dispose();
+    }
+  });
   it('has a gpu that is none: a typed error, and wasm under auto', async () => {
     expect((await error(() => load({ device: 'webgpu', gpu: {} }))).code).toBe('SSM5207');
     expect((await error(() => load({ device: {} }))).code).toBe('SSM5207');
@@ -85,7 +95,8 @@ describe.skipIf(missing !== undefined)('what a GPU refuses', () => {
     expect(e.message).toMatch(/^SSM5207: .*SSM5502: the GPU has no \d+ bytes for `/);
     expect(constants.some((name) => e.message.includes(`\`${name}\``))).toBe(true);
     expect([tap.buffers.size, tap.live.length, tap.scopes]).toEqual([0, 0, 0]);
-    expect((await load({ gpu: tap })).device.name).toBe('wasm');
+    tap = new Tap(many, outOfMemory((label) => constants.includes(label)));
+    expect((await load({ gpu: tap })).device).toMatchObject({ name: 'wasm', passedOver: [{ why: expect.stringContaining('SSM5502') as string }] });
   });
   it('has no memory for a run: the tensor and its bytes are named, what was made is freed, and the model goes on', async () => {
     let refuse = false;

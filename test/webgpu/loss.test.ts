@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SsmcError, type Model } from '../../src/runtime/index.js';
 import type { GpuDevice } from '../../src/runtime/webgpu/index.js';
 import { elements, numbers } from '../runtime/small.js';
-import { gpu, missing } from './device.js';
+import { gpu, many, missing } from './device.js';
 import { bits, onGpu, small, thrown } from './load.js';
 import { Tap } from './tap.js';
 
@@ -129,7 +129,7 @@ describe.skipIf(missing !== undefined)('a device that is lost between calls', ()
     expect(tap.live.length).toBe(0);
   }, 300_000);
   it('under auto: the model goes on on wasm and says so', async () => {
-    const tap = new Tap(gpu);
+    const tap = new Tap(many);
     const model = await load({ gpu: tap });
     expect(model.device).toMatchObject({ name: 'webgpu', passedOver: [] });
     const want = await model.run({ x });
@@ -145,7 +145,7 @@ describe.skipIf(missing !== undefined)('a device that is lost between calls', ()
     expect(tap.buffers.size).toBe(0);
   });
   it.each(['auto', 'webgpu'] as const)('by %s: a stream says that its state cannot go elsewhere, keeps it, and new streams work where runs do', async (device) => {
-    const tap = new Tap(gpu);
+    const tap = new Tap(many);
     const model = await load({ device, gpu: tap });
     const [first, rest] = [x.slice(0, 9), x.slice(9)];
     const [one, other, unused] = [model.stream(), model.stream(), model.stream()];
@@ -175,7 +175,7 @@ describe.skipIf(missing !== undefined)('a device that is lost between calls', ()
     expect(tap.buffers.size).toBe(0);
   });
   it('under auto: runs that wait together all go on', async () => {
-    const tap = new Tap(gpu);
+    const tap = new Tap(many);
     const model = await load({ gpu: tap });
     await lose(tap);
     tap.adapter = () => Promise.resolve(null);

@@ -64,7 +64,7 @@ describe.skipIf(missing !== undefined)('kernels that compute something else', ()
   const fault = faults(module.webgpu?.wgsl ?? '')[0] as Fault;
   const x = numbers(15, 1);
   it('under auto: the model runs on wasm and says why', async () => {
-    const model = await load({ gpu }, { wgsl: () => fault.text });
+    const model = await load({ gpu: many }, { wgsl: () => fault.text });
     expect(model.device).toMatchObject({ name: 'wasm', passedOver: [{ device: 'webgpu', why: expect.stringContaining('SSM5505') as string }] });
     expect(bits(await model.run({ x }))).toEqual(bits(await (await load({ device: 'wasm' })).run({ x })));
   });
@@ -76,7 +76,7 @@ describe.skipIf(missing !== undefined)('kernels that compute something else', ()
     right.dispose();
   });
   it.each(['webgpu', 'auto'] as const)('on the device that takes a lost one\'s place, by %s', async (device) => {
-    const tap = new Tap(gpu, (made) => {
+    const tap = new Tap(many, (made) => {
       if (tap.devices.length === 1) return;
       const original = made.createShaderModule.bind(made);
       Object.defineProperty(made, 'createShaderModule', { value: (d: { code: string; label?: string }) => original({ ...d, code: fault.text }) });

@@ -34,6 +34,7 @@ export function webgpu(source: WebgpuSource): DeviceSource {
       const take = (plain: boolean): Promise<Connection> => connect(wish, plain ? [] : variants.map((v) => v.features));
       const connection = await take(false);
       try {
+        if (connection.isFew && (options.device ?? 'auto') === 'auto') throw new Error(`the adapter (${connection.adapter}) is a CPU that plays a GPU, which WebAssembly outruns; \`device: "webgpu"\` takes it`);
         const kind = connection.isFew ? 'few' : 'many';
         const of = suitedTo(kind, await openPlan(source.plan, weights));
         const kernels = async (on: Connection): Promise<Kernels> => ({ ...of, wgsl: await readText((variants.find((v) => `${v.features}` === `${on.features}`) as Variant).wgsl) });
