@@ -17,6 +17,7 @@ const recurrences: Readonly<Record<string, string>> = {
   'more points than a group, not a multiple of it': `  axis d = 70\n  axis n = 4\n  input x[t, d]\n${selective}`,
   'a state too large for a thread\'s own memory': `  axis d = 3\n  axis n = 300\n  input x[t, d]\n${selective.replace('(n + 1)', '0.01 * (n + 1)')}`,
   'chains that read each other': '  axis d = 6\n  axis m = 3\n  axis i = 3\n  input x[t, d]\n  param K[m, i]\n  state h[t, m, d] = 0.5 * h[t-1, m, d] + sum(i: 0.1 * K[m, i] * h[t-1, i, d]) + x[t, d] * (m + 1)\n  output y[t, m, d] = h[t, m, d]',
+  'eight that all read each other': '  axis d = 8\n  axis i = d\n  input x[t, d]\n  param K[d, i] = uniform(-0.1, 0.1)\n  state h[t, d] = sum(i: K[d, i] * h[t-1, i]) + x[t, d]\n  output y[t, d] = h[t, d]',
   'two steps back': '  axis d = 6\n  input x[t, d]\n  state h[t, d] = 0.5 * h[t-1, d] - 0.2 * h[t-2, d] + x[t, d]\n  output y[t, d] = h[t, d]',
   'an initial state, and its last value': '  axis d = 6\n  input x[t, d]\n  param start[d]\n  state h[t, d] = 0.99 * h[t-1, d] + x[t, d]\n  initial h[d] = start[d]\n  output y[d] = last(t: h[t, d])',
   'from the end to the start': '  axis d = 6\n  input x[t, d]\n  state h[t, d] = 0.9 * h[t+1, d] + x[t, d]\n  output y[t, d] = h[t, d]',

@@ -61,7 +61,7 @@ export class WebgpuMachine implements Machine<GpuBuffer> {
     this.#connection.free(buffer);
   }
   async equip(frame: Frame<GpuBuffer>): Promise<Equipment<GpuBuffer>> {
-    const parameters = await this.#connection.buffer('parameters', ALIGN * Math.max(1, frame.launches.length), usage.uniform | usage.copyTarget);
+    const parameters = await this.#connection.buffer('parameters', Math.max(ALIGN, parameterPlaces(frame.launches).bytes), usage.uniform | usage.copyTarget);
     const made = new Bindings(this.#connection, this.#kernels.plan, frame, parameters, this.#pipelines);
     this.#equipped.set(frame, made);
     return {
@@ -136,6 +136,21 @@ export class WebgpuMachine implements Machine<GpuBuffer> {
   }
 }
 
+/** Where a launch's parameters lie among all of a frame, in bytes. */
+interface Parameters {
+  readonly offset: number;
+  readonly size: number;
+}
+function parameterPlaces(launches: readonly KernelLaunch[]): { readonly places: ReadonlyMap<KernelLaunch, Parameters>; readonly bytes: number } {
+  const places = new Map<KernelLaunch, Parameters>();
+  let bytes = 0;
+  for (const l of launches) {
+    const size = Math.ceil((HEAD + l.arguments.filter((a) => 'buffer' in a).length) / 4) * 16;
+    places.set(l, { offset: bytes, size });
+    bytes += ALIGN * Math.ceil(size / ALIGN);
+  }
+  return { places, bytes };
+}
 /** The parameters and bindings of every launch on a frame. */
 class Bindings {
   readonly #connection: Connection;
@@ -143,6 +158,7 @@ class Bindings {
   readonly #frame: Frame<GpuBuffer>;
   readonly #parameters: GpuBuffer;
   readonly #pipelines: Pipelines;
+  readonly #places: ReadonlyMap<KernelLaunch, Parameters>;
   readonly #groups = new Map<string, object>();
   #written = -1;
 
@@ -152,20 +168,21 @@ class Bindings {
     this.#frame = frame;
     this.#parameters = parameters;
     this.#pipelines = pipelines;
+    this.#places = parameterPlaces(frame.launches).places;
   }
   prepare(steps: number): readonly Command<GpuBuffer>[] {
     if (this.#written === steps) return [];
     this.#written = steps;
     const { batch, launches, arrangement } = this.#frame;
-    const words = new Int32Array((ALIGN / 4) * Math.max(1, launches.length));
+    const words = new Int32Array(this.#parameters.size / 4);
     const floats = new Float32Array(words.buffer);
-    launches.forEach((l, k) => {
-      const at = (ALIGN / 4) * k;
+    for (const l of launches) {
+      const at = (this.#places.get(l) as Parameters).offset / 4;
       words.set([batch, steps, batch * steps, groupsOf(l, batch, steps)], at);
       floats[at + HEAD - 1] = Infinity;
       let field = at + HEAD;
       for (const a of l.arguments) if ('buffer' in a) words[field++] = arrangement.offsets[a.buffer] as number;
-    });
+    }
     return [{ kind: 'write', buffer: this.#parameters, offset: 0, data: words }];
   }
   dispatch(pass: GpuPass, launch: KernelLaunch, steps: number, half: number): void {
@@ -184,11 +201,10 @@ class Bindings {
     const known = this.#groups.get(key);
     if (known) return known;
     const { entry, arenas, lengths } = this.#entry(l);
-    const fields = HEAD + l.arguments.filter((a) => 'buffer' in a).length;
     const made = this.#connection.device.createBindGroup({
       layout: (this.#pipelines.get(entry) as GpuPipeline).getBindGroupLayout(0),
       entries: [
-        { binding: 0, resource: { buffer: this.#parameters, offset: ALIGN * index, size: Math.ceil(fields / 4) * 16 } },
+        { binding: 0, resource: { buffer: this.#parameters, ...(this.#places.get(l) as Parameters) } },
         ...(lengths ? [{ binding: 1, resource: { buffer: this.#frame.lengths } }] : []),
         ...arenas.map((a, k) => ({ binding: 2 + k, resource: { buffer: this.#frame.arena(a, half) } })),
       ],

@@ -106,24 +106,33 @@ export class Access extends Parameters {
   #readsPast(): boolean {
     return reachOf(this.#reads, this.#own).past > 0;
   }
-  /** Row-major over the indices of the access, the lane index last: neighbouring threads read neighbouring elements. */
+  /**
+   * Row-major over the indices of the access, the lane index last: neighbouring threads read neighbouring elements. Where it reads at a number, all
+   * members stand there, outermost: reads at others share the copy.
+   */
   #constant(e: ExprOf<'read'>, env: Env): Value {
     const used = accessIndices(e.at);
     const order = this.#lane && used.includes(this.#lane) ? [...used.filter((i) => i !== this.#lane), this.#lane] : used;
     const isPlain = order.every((i) => e.at.filter((a) => a.terms.some((t) => t.index === i)).length === 1);
     if (!isPlain) return this.#natural(e, env);
-    const sizes = order.map((i) => i.axis.size);
+    const own = this.#layout.program.definitions[e.def]?.indices ?? [];
+    const numbered = e.at.flatMap((a, p) => (a.terms.length === 0 ? [p] : []));
+    const sizes = [...numbered.map((p) => (own[p] as Index).axis.size), ...order.map((i) => i.axis.size)];
     const padded = sizes.map((s, k) => (k === sizes.length - 1 ? this.#layout.padded(s) : s));
     const strides = rowMajor(padded);
     const dimensions: PackDimension[] = sizes.map((size, k) => ({ size, stride: strides[k] as number }));
-    const at = e.at.map((a): PackedConstant['at'][number] => ({ constant: a.constant, coefficients: order.map((i) => a.terms.find((t) => t.index === i)?.coefficient ?? 0) }));
+    const at = e.at.map((a, p): PackedConstant['at'][number] => ({
+      constant: numbered.includes(p) ? 0 : a.constant,
+      coefficients: [...numbered.map((q) => (p === q ? 1 : 0)), ...order.map((i) => a.terms.find((t) => t.index === i)?.coefficient ?? 0)],
+    }));
     const packed = this.#layout.constant(e.def, dimensions, at, Math.max(1, padded.reduce((n, s) => n * s, 1)));
-    let where: Int = int(0);
+    let where: Int = int(numbered.reduce((n, p, k) => n + (e.at[p] as Affine).constant * (strides[k] as number), 0));
     let lane = 0;
     order.forEach((i, k) => {
       const place = placeOf(env, i);
-      where = iadd(where, imul(place.int, strides[k] as number));
-      lane += laneStep(place) * (strides[k] as number);
+      const stride = strides[numbered.length + k] as number;
+      where = iadd(where, imul(place.int, stride));
+      lane += laneStep(place) * stride;
     });
     return loadLanes(this.touch(packed.buffer, 'read'), where, lane, env, e.at, this.#lanes);
   }
