@@ -2,7 +2,7 @@
 import { move } from './copies.js';
 import { erfc } from './erfc.js';
 import { describe, failure, kindOf, nearest, reason, shapeText } from './errors.js';
-import { bytesOf, readFrom, type UrlLike } from './files.js';
+import { readFrom, type UrlLike } from './files.js';
 import { invert } from './inverse.js';
 import { constantsRange, ensure, loadLayout, type WasmMemory } from './layout.js';
 import type { BufferId, Launch, Manifest, WeightSpec } from './manifest.js';
@@ -39,7 +39,7 @@ export interface OpenWeights {
 export async function openWeights(weights: Weights): Promise<OpenWeights> {
   const given = Object(weights) as Partial<UrlLike & SafetensorsFile>;
   const bytes = typeof weights === 'string' || typeof given.href === 'string' ? await readFrom(weights as string | UrlLike, 5001)
-    : ArrayBuffer.isView(weights) ? bytesOf(weights)
+    : ArrayBuffer.isView(weights) ? (weights as Uint8Array)
       : /ArrayBuffer$/.test(kindOf(weights)) ? new Uint8Array(weights as ArrayBuffer) : undefined;
   if (!bytes && weights !== given) throw failure(5001, { from: describe(weights), why: 'expected a path, a URL, bytes, a safetensors file or tensors by name' });
   return bytes ? fromFile(readSafetensors(bytes)) : typeof given.tensor === 'function' ? fromFile(given as SafetensorsFile) : fromRecord(given as Readonly<Record<string, Partial<WritableTensor>>>);

@@ -3,6 +3,7 @@
  * WeightsError, and tensors are decoded only when asked for.
  */
 import { describe, failure, kindOf, nearest, reason, shapeText } from './errors.js';
+import { bytesOf as plain } from './files.js';
 import { bytesOf, dtypes, elementsOf, isDtype, type Dtype } from './floats.js';
 import { isCounts } from './tensors.js';
 
@@ -29,11 +30,11 @@ const malformed = (why: string): Error => failure(5002, { why });
 const json = (value: unknown): string => JSON.stringify(value);
 
 /**
- * Reads a file's header and checks all of it; no tensor is decoded yet.
+ * Reads a file's header and checks all of it; no tensor is decoded yet. Of Node's Buffers, too, whose own `slice` copies nothing.
  * @throws WeightsError SSM5002 or SSM5003 where it breaks a rule of the format.
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
-  const { text, data } = headerOf(bytes);
+  const { text, data } = headerOf(plain(bytes));
   let header: object;
   try {
     header = JSON.parse(text) as object;

@@ -1,5 +1,6 @@
 /** A sequence that is fed in pieces. Its state lies with the device. */
 import { failure, kindOf } from './errors.js';
+import { bytesOf } from './files.js';
 import type { Manifest } from './manifest.js';
 import type { Sequence } from './runner.js';
 import { makeOutputs, nestOutputs, readInputs, type TensorInput, type TensorTree } from './tensors.js';
@@ -67,7 +68,7 @@ export function makeStream(manifest: Manifest, sequence: Sequence, of: { readonl
       if (head.batch !== batch) throw failure(5305, { want: batch, got: String(head.batch) });
       if (state.length !== keptBytes) throw damaged(`expected ${keptBytes} bytes of state, got ${state.length}`);
       if (head.sum !== checksum(state)) throw damaged('its checksum is wrong');
-      sequence.restore(state, Number(head.steps), head.started === true);
+      sequence.restore(state, Number(head.steps), !!head.started);
     },
     reset() {
       alive();
@@ -86,7 +87,8 @@ function parse(bytes: Uint8Array): { head: Head; state: Uint8Array } {
   try {
     const end = bytes.indexOf(10) + 1;
     const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as Head;
-    if (head.magic === MAGIC) return { head, state: bytes.subarray(end) };
+    // A part of a Node's Buffer is plain bytes from here on: its own `slice` copies nothing, so that devices would keep what isn't theirs.
+    if (head.magic === MAGIC) return { head, state: bytesOf(bytes.subarray(end)) };
   } catch {
     // Whatever it is, it has no such head.
   }

@@ -168,6 +168,10 @@ describe('streams and runs on one model', () => {
     expect(elements(await one.push(piece(2, 3))).slice(0, 12)).toEqual(good.slice(8, 20));
     one.restore(saved);
     expect(elements(await one.push(piece(2, 3))).slice(0, 12)).toEqual(good.slice(8, 20));
+    const file = Buffer.from(saved);
+    one.restore(file);
+    file.fill(7);
+    expect(elements(await one.push(piece(2, 3))).slice(0, 12)).toEqual(good.slice(8, 20));
   });
   it('what is disposed of says so', async () => {
     const { model } = await small(spec);

@@ -110,7 +110,8 @@ describe('safetensors: what keeps the rules is read', () => {
     for (let shift = 0; shift < 8; shift++) {
       const moved = new Uint8Array(plain.length + shift).subarray(shift);
       moved.set(plain);
-      const f = readSafetensors(moved);
+      // What Node reads a file to: its `slice` copies nothing, so what isn't aligned stays so.
+      const f = readSafetensors(shift % 2 ? moved : Buffer.from(moved.buffer, shift));
       const values = (name: string): number[] => [...f.tensor(name).toFloat64()];
       expect(values('f32')).toEqual([1.5, -0, NaN, Infinity]);
       expect([...f.tensor('f32').toFloat32()]).toEqual([1.5, -0, NaN, Infinity]);
