@@ -210,7 +210,7 @@ class SpecParser extends RecoveringParser {
       { ALT: () => {
         this.CONSUME(Input);
         const name = this.SUBRULE2(this.name);
-        const indices = this.SUBRULE(this.patterns);
+        const indices = this.OPTION6(() => this.SUBRULE(this.patterns)) ?? [];
         return { kind: 'input', name, indices, ...doc, span: span() };
       } },
       { ALT: () => {

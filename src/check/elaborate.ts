@@ -63,6 +63,7 @@ export class Elaborator {
     this.#seenParameters(declaration, scope, []);
     const before = this.#outputsOf(declaration.body, scope, place, true);
     this.finish();
+    this.#initialValues();
     if (before.length === 0 && declaration.broken === undefined) this.#diagnostics.error('SSM2028', declaration.name.span, { model: declaration.name.text });
     if (!this.#diagnostics.hasErrors) this.#unused(scope, declaration.body);
   }
@@ -80,7 +81,7 @@ export class Elaborator {
     this.#seenParameters(declaration, scope, []);
     const outputs = this.#outputsOf(declaration.body, scope, { file, path: [], stack: [declaration] }, false);
     this.finish();
-    this.initials();
+    this.#initialValues();
     if (outputs.length !== 1) this.#diagnostics.error('SSM2027', declaration.name.span, { name: declaration.name.text, got: outputs.length });
   }
   #madeUpArgument(p: Extract<Declaration['parameters'][number], { kind: 'argument' }>, scope: Scope): void {
@@ -336,7 +337,7 @@ export class Elaborator {
     this.#equations.replace(array.def, { fact: upper ? { ...old, high: Math.min(old.high, bound) } : { ...old, low: Math.max(old.low, bound) } });
   }
   /** After all equations are read. */
-  initials(): void {
+  #initialValues(): void {
     for (const { statement: s, scope, place } of this.#initials) {
       this.#equations.place = place;
       const target = this.#equations.lookup(s.name.text, scope);
@@ -362,7 +363,7 @@ export class Elaborator {
   #unused(scope: Scope, body: readonly Statement[]): void {
     const used = new Set(scope.used);
     for (const own of this.#equations.scopes) for (const n of own.used) used.add(n);
-    for (const f of this.#facts) for (const n of f.scope.used) used.add(n);
+    for (const { scope: own } of [...this.#facts, ...this.#initials]) for (const n of own.used) used.add(n);
     for (const s of body) {
       const name = s.kind === 'equation' && s.role === 'plain' ? s.name : s.kind === 'param' || s.kind === 'input' ? s.name : undefined;
       if (name && !used.has(name.text)) this.#diagnostics.warning('SSM2037', name.span, { name: name.text });

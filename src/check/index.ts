@@ -50,7 +50,6 @@ export function check(entry: string, host: SourceHost, builder: Builder, diagnos
   }
   const work = new Elaborator(builder, diagnostics);
   work.model(model, loaded);
-  work.initials();
   const names = namePieces(work, diagnostics);
   const inputs = ports(work, diagnostics);
   const seen: Sightings[] = [{ list: work.sightings, definitions: work.definitions, madeUp: false }, ...blocks];

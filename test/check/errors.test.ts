@@ -39,6 +39,10 @@ describe('errors', () => {
     expect(module).toBeDefined();
     expect(compile('spec.ssm', { std, read: () => text }, { specHash: '', denyUnstable: true }).module).toBeUndefined();
   });
+  it('no warning for what an initial value alone reads', () => {
+    const text = model('param start[c] = 0\n input gain\n initial h[c] = gain * start[c]\n state h[t, c] = 0.5 * h[t-1, c] + x[t, c]\n output y[t, c] = h[t, c]');
+    expect(compile('spec.ssm', { std, read: () => text }, { specHash: '' }).diagnostics).toEqual([]);
+  });
   it('a warning for a recurrence that forbids a scan', () => {
     const { diagnostics, module } = compile('spec.ssm', { std, read: () => model('state h[t, c] = tanh(0.5 * h[t-1, c] + x[t, c])\n output y[t, c] = h[t, c]') }, { specHash: '' });
     expect(diagnostics.find((d) => d.code === 'SSM3301')?.text).toContain('`tanh` of a state is not affine');
