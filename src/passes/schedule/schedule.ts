@@ -121,7 +121,8 @@ class Scheduler {
     });
     for (const i of inverses) if (i.at >= staged.load.length) launches.load.push(i.launch);
     launches.load.push(...layout.packed.map((packed) => packLaunch(packed, layout)));
-    launches.begin.push(...begins, ...staged.begin.map((s) => this.#launch(s.kernel)));
+    // Initial values may read what is computed of inputs without time.
+    launches.begin.push(...staged.begin.map((s) => this.#launch(s.kernel)), ...begins);
     launches.finish.push(...staged.finish.map((s) => this.#launch(s.kernel)));
     launches.step.push(...this.#steps(staged.step.map((s) => s.kernel)));
     const outputs = new Set(program.outputs.map((o) => layout.of(o.def).buffer));
