@@ -1,4 +1,4 @@
-/** What must hold of every kernel: names defined once, before use, in scope; buffers declared. Throws: a broken one is a bug. */
+/** What must hold of every kernel: names defined once, before use, in scope; buffers declared; no masks in memory, and nothing else decides a choice. Throws: a broken one is a bug. */
 import type { Cond, Int, Kernel, Stmt, Value } from './kernel.js';
 
 export function verifyKernel(k: Kernel): void {
@@ -20,6 +20,17 @@ export function verifyKernel(k: Kernel): void {
   const cond = (c: Cond, ints: ReadonlySet<string>, regs?: ReadonlySet<string>): void => {
     if (c.kind === 'all') { if (!regs) fail('a mask decides an integer'); else value(c.mask, ints, regs); } else if (c.kind === 'icompare') { int(c.left, ints); int(c.right, ints); } else { cond(c.left, ints, regs); cond(c.right, ints, regs); }
   };
+  const masks = new Set<string>();
+  const isMask = (v: Value): boolean => {
+    switch (v.kind) {
+      case 'from-cond': return true;
+      case 'reg': return masks.has(v.name);
+      case 'unary': return v.op === 'not';
+      case 'binary': return ['lt', 'le', 'eq', 'ne', 'and', 'or'].includes(v.op);
+      case 'select': return isMask(v.then);
+      default: return false;
+    }
+  };
   const value = (v: Value, ints: ReadonlySet<string>, regs: ReadonlySet<string>): void => {
     const go = (x: Value): void => value(x, ints, regs);
     switch (v.kind) {
@@ -30,7 +41,7 @@ export function verifyKernel(k: Kernel): void {
       case 'binary': go(v.left); go(v.right); return;
       case 'decay': go(v.exponent); go(v.state); go(v.plus); return;
       case 'muladd': go(v.left); go(v.right); go(v.plus); return;
-      case 'select': go(v.cond); go(v.then); go(v.else); return;
+      case 'select': if (!isMask(v.cond)) fail('a number decides a choice'); go(v.cond); go(v.then); go(v.else); return;
       case 'from-int': int(v.value, ints); return;
       case 'from-cond': cond(v.cond, ints, regs); return;
       case 'reduce-lanes': go(v.arg); int(v.count, ints); return;
@@ -44,9 +55,9 @@ export function verifyKernel(k: Kernel): void {
       switch (s.kind) {
         case 'for': int(s.from, ints); int(s.to, ints); if (s.step === 0) fail('a loop without step'); list(s.body, new Set([...ints, s.name]), regs); break;
         case 'int': int(s.value, ints); if (ints.has(s.name)) fail(`${s.name} is defined twice`); ints.add(s.name); break;
-        case 'let': case 'var': value(s.value, ints, regs); if (regs.has(s.name)) fail(`${s.name} is defined twice`); regs.add(s.name); break;
+        case 'let': case 'var': value(s.value, ints, regs); if (regs.has(s.name)) fail(`${s.name} is defined twice`); regs.add(s.name); masks[isMask(s.value) ? 'add' : 'delete'](s.name); break;
         case 'set': if (!regs.has(s.name)) fail(`${s.name} is set before it is defined`); value(s.value, ints, regs); break;
-        case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); value(s.value, ints, regs); if (s.second) value(s.second, ints, regs); break;
+        case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); for (const v of s.second ? [s.value, s.second] : [s.value]) { if (isMask(v)) fail(`a mask is stored in ${s.buffer}`); value(v, ints, regs); } break;
         case 'if': cond(s.cond, ints, regs); list(s.then, ints, regs); list(s.else, ints, regs); break;
         case 'copy': if (!buffers.has(s.buffer) || !buffers.has(s.memory)) fail(`a copy from ${s.buffer} to ${s.memory}, of which one is unknown`); int(s.at, ints); int(s.from, ints); if (s.count) int(s.count, ints); break;
         case 'multiply':

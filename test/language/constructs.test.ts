@@ -22,6 +22,12 @@ const x = [0.5, -1, 2, 0.25, -0.75];
 const line: Readonly<Record<string, Tensor>> = { x: [[1, 5], x] };
 
 describe('states', () => {
+  it('begin with what is computed of an input without time', () => {
+    const out = run(spec('begins with an equation', 'axis c = 2\ninput x[t]\ninput g\nstart[c] = (c + 1) * g\ninitial h[c] = start[c]\nstate h[t, c] = 0.5 * h[t-1, c] + x[t]\noutput y[t, c] = h[t, c] + h[t-3, c]'), { ...line, g: [[1], [3]] });
+    const h = [[3, 6], [3, 6], [3, 6]];
+    for (const v of x) h.push((h.at(-1) as number[]).map((s) => 0.5 * s + v));
+    near(out('y'), h.slice(3).flatMap((now, t) => now.map((s, c) => s + (h[t]?.[c] ?? NaN))));
+  });
   it('read each other', () => {
     const out = run(spec('mutual', 'input x[t]\nstate a[t] = 0.5 * b[t-1] + x[t]\nstate b[t] = 0.25 * a[t-1] - x[t]\noutput y[t] = a[t] + 10 * b[t]'), line);
     let [a, b] = [0, 0];

@@ -1,12 +1,18 @@
 /** The past that a sequence begins with, of what others read at earlier steps. */
-import type { Int, Kernel } from '../../ir/kernel.js';
-import type { DefinitionOf, Index } from '../../ir/program.js';
-import { loadConstant } from './access.js';
+import type { Int, Kernel, Value } from '../../ir/kernel.js';
+import type { DefinitionOf, ExprOf, Index } from '../../ir/program.js';
+import { element, loadConstant } from './access.js';
 import { Expressions } from './expressions.js';
 import { iadd, imul, int, ivar } from './ints.js';
-import type { Layout } from './layout.js';
+import type { Layout, Storage } from './layout.js';
 import { Envs, type Env } from './places.js';
 import { Writer } from './writer.js';
+
+/** Of an input without time, or what is computed of one. */
+function ofRow(storage: Storage, e: ExprOf<'read'>, env: Env): Value {
+  const { at } = element(env, storage.strides, e.at, storage.offset);
+  return { kind: 'load', buffer: storage.buffer, at: iadd(imul(env.row, storage.row), at), access: 'uniform' };
+}
 
 /** A state that others read at earlier steps has its initial value there too. */
 export function beginHistoryKernel(buffer: string, depth: number, d: DefinitionOf<'equation'>, entry: string, layout: Layout, lanes: number): Kernel | undefined {
@@ -21,8 +27,7 @@ export function beginHistoryKernel(buffer: string, depth: number, d: DefinitionO
     writer: w, envs, lanes, laneLoops: false, unroll: 1, item: () => undefined, decays: () => false,
     load: (e, env: Env) => {
       const at = layout.of(e.def);
-      if (at.kind !== 'load') throw new Error('an initial value that depends on inputs');
-      const v = loadConstant(layout, e, env, { lanes, tile: lanes, domain: [], laneIndex: undefined, unroll: 1 });
+      const v = at.kind === 'load' ? loadConstant(layout, e, env, { lanes, tile: lanes, domain: [], laneIndex: undefined, unroll: 1 }) : ofRow(at, e, env);
       if (v.kind === 'load') read.add(v.buffer);
       return v;
     },

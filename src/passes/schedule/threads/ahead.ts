@@ -16,6 +16,7 @@ import type { Writer } from '../writer.js';
 import { THREAD, type Access } from './access.js';
 import { linear } from './linear.js';
 import { divide } from './places.js';
+import { stored as inMemory } from './sums.js';
 
 /** A part of a sum's body that depends on rows, or on columns. */
 export interface Operand {
@@ -165,7 +166,7 @@ class Bringing {
       w.copy(memory, to, access.touch(element.buffer, 'read'), element.at, copied, this.#count(copied, member, beside));
       return;
     }
-    const value = w.let(expressions.value(leaf, env));
+    const value = w.let(inMemory(leaf, w.let(expressions.value(leaf, env))));
     w.store(memory, to, stored === 'f32' || size % depth === 0 ? value : w.let({ kind: 'select', cond: w.let({ kind: 'from-cond', cond: icompare('lt', member, int(size)) }), then: value, else: num(0) }), 'one');
   }
 }

@@ -1,8 +1,10 @@
 /** The sums of a product: over one axis, of parts that depend on the row alone or on the column alone. */
 import { children, freeIndices, visitExpr } from '../../../ir/builder.js';
+import type { Value } from '../../../ir/kernel.js';
 import type { DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item, Stage } from '../../../ir/stages.js';
 import type { Layout } from '../layout.js';
+import { num } from '../expressions.js';
 import { UNROLL } from '../limits.js';
 
 /** Σ over k of an expression of what depends on the row, on the column, or on neither. */
@@ -55,3 +57,8 @@ function leaves(e: ExprOf<'reduce'>, lane: Index, items: ReadonlyMap<DefinitionI
   visit(e.body);
   return ok && row.size > 0 && column.size > 0 ? { e, rowLeaves: [...row], columnLeaves: [...column] } : undefined;
 }
+
+/** A leaf's value as memory holds it: of a condition 1 or 0. */
+export const stored = (leaf: Expr, value: Value): Value => (leaf.type === 'bool' ? { kind: 'select', cond: value, then: num(1), else: num(0) } : value);
+/** What `stored` was given. */
+export const restored = (leaf: Expr, value: Value): Value => (leaf.type === 'bool' ? { kind: 'binary', op: 'ne', left: value, right: num(0) } : value);

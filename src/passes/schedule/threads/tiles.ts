@@ -19,7 +19,7 @@ import { halfOf, halvesOf, rowStride, slabsAhead, type Operand } from './ahead.j
 import type { Threads } from './machine.js';
 import { neighbour, type PairStores } from './pairs.js';
 import { bindPoint, divide, tileOfGroup } from './places.js';
-import { sumsOf, type Sum } from './sums.js';
+import { restored, stored, sumsOf, type Sum } from './sums.js';
 
 export interface Tiling {
   readonly lane: Index;
@@ -194,8 +194,8 @@ class Tile {
       w.barrier();
       w.branch(this.#has(0), () => w.loop('kk', int(0), size % depth === 0 ? int(depth) : imin(int(depth), iadd(int(size), imul(k0, -1))), 1, {}, (kk) => {
         this.#add(accumulators, each.rows, {
-          row: (leaf, i) => this.#load(rowMemory.get(leaf) as string, iadd(imul(kk, this.#rowStride), imul(this.#ly, each.rows), int(i))),
-          column: (leaf, j) => this.#load(columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#columnIn(j))),
+          row: (leaf, i) => this.#load(leaf, rowMemory.get(leaf) as string, iadd(imul(kk, this.#rowStride), imul(this.#ly, each.rows), int(i))),
+          column: (leaf, j) => this.#load(leaf, columnMemory.get(leaf) as string, iadd(imul(kk, this.#tileColumns), this.#columnIn(j))),
         });
       }), () => undefined);
     });
@@ -211,7 +211,7 @@ class Tile {
     const compute = (half: Int, count: Int): void => {
       const at = (leaf: Expr, offset: Int): Value => {
         const { memory, along } = operands.get(leaf) as Operand;
-        return this.#load(memory, iadd(imul(half, halfOf(along, rows, columns, depth, 'f32')), offset));
+        return this.#load(leaf, memory, iadd(imul(half, halfOf(along, rows, columns, depth, 'f32')), offset));
       };
       const member = (kk: Int): void => this.#add(accumulators, each.rows, {
         row: (leaf, i) => at(leaf, iadd(imul(iadd(this.#ly, int(i * this.#between)), rowStride(depth, 'f32')), kk)),
@@ -226,8 +226,9 @@ class Tile {
     const slabs = { operands: [...operands.values()], rows, columns, size, depth, lane, stored: 'f32' as const, threads: this.#count, row0: this.#row0, column0: this.#column0, allRows: this.#c.rows, env: (row: Int) => this.#at(base, row) };
     return () => slabsAhead(slabs, { writer: w, envs, access, expressions }, compute);
   }
-  #load(buffer: string, at: Int): Value {
-    return this.#c.writer.let({ kind: 'load', buffer, at, access: 'uniform' });
+  #load(leaf: Expr, buffer: string, at: Int): Value {
+    const { writer: w } = this.#c;
+    return w.let(restored(leaf, w.let({ kind: 'load', buffer, at, access: 'uniform' })));
   }
   /** The sums of a thread's only row, of what it reads itself. */
   #alone(accumulators: readonly string[][][], base: Env): void {
@@ -287,7 +288,7 @@ class Tile {
       const k = iadd(k0, kk);
       let env = envs.bind(this.#at(base, row), over, { int: w.int('kx', size % depth === 0 ? k : imin(k, int(size - 1))), lane: false });
       if (along === 'column') env = envs.bind(env, lane, { int: w.int('from', where), lane: false });
-      w.store(memory, to, w.let(expressions.value(leaf, env)), 'one');
+      w.store(memory, to, w.let(stored(leaf, w.let(expressions.value(leaf, env)))), 'one');
     });
   }
 
