@@ -8,7 +8,7 @@ import type { Stage, StageGraph } from '../ir/stages.js';
 import { chunkStep, type ChunkStep } from './chunk-step.js';
 import { CHUNK } from './schedule/limits.js';
 import { loadStage } from './load-stage.js';
-import { rounded } from './two-parts.js';
+import { highPart } from './two-parts.js';
 
 export function applyPowers(graph: StageGraph, b: Builder): StageGraph {
   const definitions = [...graph.program.definitions];
@@ -60,7 +60,7 @@ class Power {
         return b.binary('add', twice, b.reduce('sum', k, b.binary('mul', this.#read(before, r, k), this.#read(before, k, c))));
       });
     }
-    const high = this.#equation('high', (r, c) => rounded(this.#read(Q, r, c), b));
+    const high = this.#equation('high', (r, c) => highPart(this.#read(Q, r, c), b));
     return { high, low: this.#equation('low', (r, c) => b.binary('sub', this.#read(Q, r, c), this.#read(high, r, c))), at: this.#at };
   }
   #read(def: DefinitionId, row: Index, column: Index): Expr {

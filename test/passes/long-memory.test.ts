@@ -112,8 +112,36 @@ const circle = {
 }
 `,
 };
+/**
+ * Quarter turns, as close as float32 holds their angle: one of two coefficients is about 1, the other about as large as what rounding leaves of the first's product.
+ */
+const quarter = {
+  'complex decays by a quarter turn': `model M {
+  axis n = 4
+  input x[t]
+  param phase[n] = (1 - 2 * (n - 2 * floor(n / 2))) * 1.5707963267948966
+  param C[n]     = normal(0, 1)
+  a[n] = exp(complex(-0.0001 * (1 + floor(n / 2)), phase[n]))
+  state h[t, n] = a[n] * h[t-1, n] + x[t]
+  output y[t] = re(sum(n: C[n] * h[t, n]))
+}
+`,
+  'two states by a quarter turn': `model M {
+  input x[t]
+  state g[t] = 0.9999 * (cos(1.57079637) * g[t-1] - sin(1.57079637) * f[t-1]) + x[t]
+  state f[t] = 0.9999 * (sin(1.57079637) * g[t-1] + cos(1.57079637) * f[t-1])
+  output y[t] = g[t]
+}
+`,
+  'a second order by a quarter turn': `model M {
+  input x[t]
+  state h[t] = 2 * 0.9999 * cos(1.57079637) * h[t-1] - 0.9999^2 * h[t-2] + x[t]
+  output y[t] = h[t]
+}
+`,
+};
 describe(`transitions near the unit circle over ${steps} steps`, () => {
-  for (const [name, text] of Object.entries(circle)) {
+  for (const [name, text] of Object.entries({ ...circle, ...quarter })) {
     it.each(['serial', 'step', 'chunked'] as const)(`${name}, %s`, async (strategy) => {
       const { program, module } = compileText(text, strategy);
       if (!program || !module) throw new Error('not compiled');
