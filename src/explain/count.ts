@@ -3,7 +3,7 @@
  * nothing is estimated: threads and rounds of loops are counted many at a time where they do the same, and divided where they don't.
  */
 import { mapStmts } from '../ir/map-kernel.js';
-import type { Grid, Int, Kernel, Stmt, Value } from '../ir/kernel.js';
+import { isNarrow, type Grid, type Int, type Kernel, type Stmt, type Value } from '../ir/kernel.js';
 import { groupsOf } from '../runtime/gpu/arrangement.js';
 import { decide, numberOf, point, rangeOf, Undecided, type Env, type Range } from './ranges.js';
 
@@ -28,12 +28,17 @@ const exponentials: Readonly<Record<string, number>> = {
   exp: 1, exp2: 1, expm1: 1, exp2m1: 1, exp2_decay: 1, exp2m1_decay: 1, log: 1, log1p: 1, sin: 1, cos: 1, tanh: 1, sigmoid: 1, silu: 1, softplus: 2, gelu: 1,
 };
 
-/** Barriers of a sum over a group's threads: before the first halving, after each, and before the memory is used again. */
-const halving = (threads: number): number => 2 + Math.log2(threads);
+/** Where threads wait for each other beside the barriers of the kernel's text: at a sum over so many lanes, and where they show each other what shares a word. */
+export interface Waits {
+  readonly sum: (lanes: number) => number;
+  readonly shown: number;
+}
+/** Through a group's memory: when what is to be read is there, and when it has been read, or a second time what is to be read. */
+const throughMemory: Waits = { sum: () => 2, shown: 2 };
 
-export function countKernel(kernel: Kernel, sizes: Sizes, lanes: number, sumBarriers: (threads: number) => number = halving): Counts {
+export function countKernel(kernel: Kernel, sizes: Sizes, lanes: number, waits: Waits = throughMemory): Counts {
   const perStatement = kernel.grid || kernel.precision === 'f64' ? 1 : lanes;
-  return new Counter(kernel, sizes, perStatement, sumBarriers).run();
+  return new Counter(kernel, sizes, perStatement, waits).run();
 }
 
 class Tally implements Counts {
@@ -62,13 +67,13 @@ class Counter {
   readonly #kernel: Kernel;
   readonly #lanes: number;
   readonly #sizes: Sizes;
-  readonly #sumBarriers: (threads: number) => number;
+  readonly #waits: Waits;
   /** Of a thread or a group: every thread stores there for itself. */
   readonly #memories: ReadonlySet<string>;
   #tally = new Tally();
 
-  constructor(kernel: Kernel, sizes: Sizes, lanes: number, sumBarriers: (threads: number) => number) {
-    this.#sumBarriers = sumBarriers;
+  constructor(kernel: Kernel, sizes: Sizes, lanes: number, waits: Waits) {
+    this.#waits = waits;
     this.#kernel = kernel;
     this.#lanes = lanes;
     this.#sizes = sizes;
@@ -110,6 +115,8 @@ class Counter {
         case 'store':
           this.#value(s.value, times);
           if (s.second) this.#value(s.second, times);
+          if (this.#isShown(s)) this.#wait(times, this.#waits.shown);
+          if (s.where && !decide(s.where, env, steps)) break;
           tally.store(s.buffer, times * (s.lanes === 'vector' ? this.#lanes : (this.#memories.has(s.buffer) ? 1 : this.#share(s.lanes)) * (s.second ? 2 : 1)));
           break;
         case 'if': this.#list(decide(s.cond, env, steps) ? s.then : s.else, env, times); break;
@@ -126,10 +133,22 @@ class Counter {
           break;
         }
         case 'commit': case 'await': break;
-        case 'barrier': tally.barriers += times / (this.#kernel.grid?.threads ?? 1); break;
+        case 'barrier': this.#wait(times, 1); break;
         case 'comment': break;
       }
     }
+  }
+  #wait(times: number, barriers: number): void {
+    this.#tally.barriers += (times / (this.#kernel.grid?.threads ?? 1)) * barriers;
+  }
+  /** A point's lanes are not those of a warp, which hands registers on. */
+  get #areAtBarriers(): boolean {
+    const { lanes, threads, neighbours } = this.#kernel.grid ?? { lanes: 1, threads: 1 };
+    return lanes > 1 && (lanes === threads || neighbours === true);
+  }
+  /** Two lanes have what shares a word. */
+  #isShown(s: Extract<Stmt, { kind: 'store' }>): boolean {
+    return this.#areAtBarriers && !s.second && this.#kernel.parameters.some((p) => p.kind === 'buffer' && p.name === s.buffer && isNarrow(p.element));
   }
   /** Where threads are lanes, one of them stores for all. */
   #share(lanes: Extract<Stmt, { kind: 'store' }>['lanes']): number {
@@ -188,8 +207,7 @@ class Counter {
         break;
       case 'reduce-lanes': {
         this.#value(v.arg, times);
-        const together = this.#kernel.grid?.lanes ?? 1;
-        if (together === this.#kernel.grid?.threads && together > 1) tally.barriers += (times / together) * this.#sumBarriers(together);
+        if (this.#areAtBarriers) this.#wait(times, this.#waits.sum(this.#kernel.grid?.lanes ?? 1));
         break;
       }
       case 'lane-of': this.#value(v.arg, times); break;

@@ -5,7 +5,7 @@
  * its threads load and store, before any cache and before loads of one element by neighbouring threads become one.
  */
 import type { CudaModule, GpuModule, WebgpuModule } from '../compile.js';
-import { groupMemoryBytes, type Kernel } from '../ir/kernel.js';
+import { groupMemoryBytes, type Grid, type Kernel } from '../ir/kernel.js';
 import { visitStmts } from '../ir/map-kernel.js';
 import type { Phase, Stage } from '../ir/stages.js';
 import { arenaBytes, arrangement, groupsOf, launchedFor, widthOf } from '../runtime/gpu/arrangement.js';
@@ -14,7 +14,7 @@ import { FIRST_WORK, slicesThatFit, tileSteps } from '../runtime/gpu/slices.js';
 import { FOLD } from '../runtime/webgpu/gpu.js';
 import type { BufferSpec, GpuPlan, LaunchGrid } from '../runtime/manifest.js';
 import type { StorageChoice } from '../passes/schedule/storage.js';
-import { countKernel } from './count.js';
+import { countKernel, type Waits } from './count.js';
 import { domainText } from './explain.js';
 
 export interface Cost {
@@ -75,17 +75,18 @@ export interface GpuExplanation {
 const NOTHING: Cost = { dispatches: 0, moved: 0, asked: 0, shared: 0, barriers: 0, arithmetic: 0, exponentials: 0 };
 /** Kernels are taken not to grow. */
 const NEVER: ReadonlySet<number> = new Set();
-/** How a device is launched on: bytes of one binding that each grants, groups in a row of a dispatch, and what sums over a group's threads keep in its memory. */
+/** How a device is launched on: bytes of one binding that each grants, groups in a row of a dispatch, what sums over threads keep in a group's memory, and where they wait. */
 interface Device {
   readonly language: string;
   readonly mostBytes: number;
   readonly fold: number;
-  readonly sumBytes: (lanes: number) => number;
-  readonly sumBarriers?: (lanes: number) => number;
+  readonly sumBytes: (grid: Pick<Grid, 'lanes' | 'threads'>) => number;
+  readonly waits?: Waits;
 }
-const webgpu: Device = { language: 'WGSL', mostBytes: 128 * 2 ** 20, fold: FOLD, sumBytes: (lanes) => (lanes > 1 ? 4 * lanes : 0) };
+/** Every thread writes what it has, and, of many lanes, one in eight what it has joined. */
+const webgpu: Device = { language: 'WGSL', mostBytes: 128 * 2 ** 20, fold: FOLD, sumBytes: ({ lanes, threads }) => (lanes > 8 ? 4.5 * threads : lanes > 1 ? 4 * threads : 0) };
 /** An index reaches so many elements; threads of a warp exchange registers. */
-const cuda: Device = { language: 'CUDA C++', mostBytes: 4 * (2 ** 31 - 2 ** 16), fold: 2 ** 31 - 1, sumBytes: (lanes) => (lanes > 32 ? lanes / 8 : 0), sumBarriers: (lanes) => (lanes > 32 ? 2 : 0) };
+const cuda: Device = { language: 'CUDA C++', mostBytes: 4 * (2 ** 31 - 2 ** 16), fold: 2 ** 31 - 1, sumBytes: ({ lanes }) => (lanes > 32 ? lanes / 8 : 0), waits: { sum: (lanes) => (lanes > 32 ? 2 : 0), shown: 0 } };
 
 /** `on`: a device that many threads fill, or one that few do. */
 export function explainGpu(module: WebgpuModule | CudaModule, sizes: { readonly batch: number; readonly length: number }, on: NonNullable<LaunchGrid['on']> = 'many'): GpuExplanation {
@@ -145,9 +146,9 @@ function memoised(count: (kernel: Kernel, batch: number, steps: number) => Cost)
   };
 }
 
-function costOf(kernel: Kernel, { schedule }: GpuModule, { sumBarriers }: Device, batch: number, steps: number): Cost {
+function costOf(kernel: Kernel, { schedule }: GpuModule, { waits }: Device, batch: number, steps: number): Cost {
   if (groups(kernel, batch, steps) === 0) return NOTHING;
-  const counts = countKernel(kernel, { batch, steps }, 1, sumBarriers);
+  const counts = countKernel(kernel, { batch, steps }, 1, waits);
   const specs = new Map(schedule.buffers.map((b) => [b.name, b]));
   const spaces = new Map((kernel.memories ?? []).map((m) => [m.name, m.space]));
   const narrow = new Set((kernel.memories ?? []).flatMap((m) => (m.element ? [m.name] : [])));
@@ -178,8 +179,7 @@ function multiplies({ body }: Kernel): boolean {
   return found;
 }
 function groupBytes(kernel: Kernel, { sumBytes }: Device): number {
-  const lanes = kernel.grid?.lanes ?? 1;
-  return groupMemoryBytes(kernel) + sumBytes(lanes);
+  return groupMemoryBytes(kernel) + (kernel.grid ? sumBytes(kernel.grid) : 0);
 }
 function hostBytes({ manifest }: GpuModule, batch: number, steps: number, state: boolean): number {
   const of = (tensors: typeof manifest.inputs): number => [...new Set(tensors.map((t) => t.place.buffer))].reduce((n, id) => n + widthOf(manifest.buffers[id]) * elementsOf(manifest.buffers[id] as BufferSpec, batch, steps), 0);

@@ -81,9 +81,9 @@ export type Stmt =
   | { readonly kind: 'var'; readonly name: string; readonly value: Value }
   | { readonly kind: 'set'; readonly name: string; readonly value: Value }
   /** 'vector' writes all lanes at at..at+lanes-1; 'one' writes lane 0, in memory of the thread or the group every thread; a number of lanes writes the first `count` (at least 1), `stride` elements apart. */
-  /** `second`: what stands at at + 1, `at` being even: the two share a word. */
+  /** `second`: what stands at at + 1, `at` being even: the two share a word. `where`: threads for which it holds write, but all of a group come here. */
   | {
-      readonly kind: 'store'; readonly buffer: string; readonly at: Int; readonly value: Value; readonly second?: Value;
+      readonly kind: 'store'; readonly buffer: string; readonly at: Int; readonly value: Value; readonly second?: Value; readonly where?: Cond;
       readonly lanes: 'vector' | 'one' | { readonly count: Int; readonly stride?: number };
     }
   | { readonly kind: 'if'; readonly cond: Cond; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
@@ -151,9 +151,10 @@ export interface Grid {
   readonly threads: number;
   /**
    * Threads that share a point, each a lane of its registers; 1: every thread has its own. Fewer than the threads: of each 32 threads the
-   * first 32/lanes are lane 0 of as many points, the next lane 1.
+   * first 32/lanes are lane 0 of as many points, the next lane 1; `neighbours`: a point's lanes stand side by side.
    */
   readonly lanes: number;
+  readonly neighbours?: true;
   readonly groups: Groups;
   /** Groups that a core is to hold at once: it has registers for so many. */
   readonly resident?: number;

@@ -18,7 +18,7 @@ function mapStmt(s: Stmt, m: Mapping): Stmt {
     case 'for': return { ...s, from: int(s.from), to: int(s.to), body: mapStmts(s.body, m) };
     case 'int': return { ...s, value: int(s.value) };
     case 'let': case 'var': case 'set': return { ...s, value: value(s.value) };
-    case 'store': return { ...s, at: int(s.at), value: value(s.value), ...(s.second ? { second: value(s.second) } : {}), lanes: typeof s.lanes === 'object' ? { ...s.lanes, count: int(s.lanes.count) } : s.lanes };
+    case 'store': return { ...s, at: int(s.at), value: value(s.value), ...(s.second ? { second: value(s.second) } : {}), ...(s.where ? { where: mapCond(s.where, m) } : {}), lanes: typeof s.lanes === 'object' ? { ...s.lanes, count: int(s.lanes.count) } : s.lanes };
     case 'if': return { ...s, cond: mapCond(s.cond, m), then: mapStmts(s.then, m), else: mapStmts(s.else, m) };
     case 'copy': return { ...s, at: int(s.at), from: int(s.from), ...(s.count ? { count: int(s.count) } : {}) };
     case 'multiply': return { ...s, row: { ...s.row, at: s.row.at.map(int) }, column: { ...s.column, at: s.column.at.map(int) } };

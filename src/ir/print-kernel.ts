@@ -17,7 +17,7 @@ function stmt(s: Stmt, pad: string): string[] {
     case 'int': return [`${pad}int ${s.name} = ${int(s.value)}`];
     case 'let': case 'var': return [`${pad}${s.kind} ${s.name} = ${value(s.value)}`];
     case 'set': return [`${pad}${s.name} = ${value(s.value)}`];
-    case 'store': return [`${pad}${s.buffer}[${int(s.at)}${s.lanes === 'vector' ? ' ..' : s.lanes === 'one' ? '' : ` .. ${int(s.lanes.count)}`}] = ${value(s.value)}${s.second ? `, ${value(s.second)}` : ''}`];
+    case 'store': return [`${pad}${s.buffer}[${int(s.at)}${s.lanes === 'vector' ? ' ..' : s.lanes === 'one' ? '' : ` .. ${int(s.lanes.count)}`}] = ${value(s.value)}${s.second ? `, ${value(s.second)}` : ''}${s.where ? ` where ${cond(s.where)}` : ''}`];
     case 'if': return [`${pad}if ${cond(s.cond)} {`, ...block(s.then), ...(s.else.length > 0 ? [`${pad}} else {`, ...block(s.else)] : []), `${pad}}`];
     case 'barrier': case 'commit': return [`${pad}${s.kind}`];
     case 'copy': return [`${pad}copy ${s.memory}[${int(s.at)}] = ${s.buffer}[${int(s.from)}] width ${s.width}${s.count ? ` of which ${int(s.count)}` : ''}`];

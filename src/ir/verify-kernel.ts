@@ -57,7 +57,12 @@ export function verifyKernel(k: Kernel): void {
         case 'int': int(s.value, ints); if (ints.has(s.name)) fail(`${s.name} is defined twice`); ints.add(s.name); break;
         case 'let': case 'var': value(s.value, ints, regs); if (regs.has(s.name)) fail(`${s.name} is defined twice`); regs.add(s.name); masks[isMask(s.value) ? 'add' : 'delete'](s.name); break;
         case 'set': if (!regs.has(s.name)) fail(`${s.name} is set before it is defined`); value(s.value, ints, regs); break;
-        case 'store': if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`); int(s.at, ints); for (const v of s.second ? [s.value, s.second] : [s.value]) { if (isMask(v)) fail(`a mask is stored in ${s.buffer}`); value(v, ints, regs); } break;
+        case 'store':
+          if (!buffers.has(s.buffer)) fail(`buffer ${s.buffer} is unknown`);
+          int(s.at, ints);
+          for (const v of s.second ? [s.value, s.second] : [s.value]) { if (isMask(v)) fail(`a mask is stored in ${s.buffer}`); value(v, ints, regs); }
+          if (s.where) cond(s.where, ints, regs);
+          break;
         case 'if': cond(s.cond, ints, regs); list(s.then, ints, regs); list(s.else, ints, regs); break;
         case 'copy': if (!buffers.has(s.buffer) || !buffers.has(s.memory)) fail(`a copy from ${s.buffer} to ${s.memory}, of which one is unknown`); int(s.at, ints); int(s.from, ints); if (s.count) int(s.count, ints); break;
         case 'multiply':

@@ -5,14 +5,14 @@
 import type { Narrow } from '../../src/ir/kernel.js';
 
 /** Helpers that an entry point calls, by what they are of. */
-export type HalfHelper = { readonly kind: 'load' | 'store'; readonly element: Narrow; readonly binding: number; readonly access: Access } | { readonly kind: 'next'; readonly lanes: number };
+export type HalfHelper = { readonly kind: 'load' | 'store'; readonly element: Narrow; readonly binding: number; readonly access: Access } | { readonly kind: 'next'; readonly threads: number };
 type Access = 'read' | 'read_write';
 
 const ending = (access: Access): string => (access === 'read' ? '' : '_w');
 export const variable = (binding: number, access: Access): string => `halves${binding}${ending(access)}`;
 export const loadName = (binding: number, access: Access, element: Narrow): string => `load_${rounding[element].name}${binding}${ending(access)}`;
 export const storeName = (binding: number, element: Narrow): string => `store_${rounding[element].name === 'half' ? 'halves' : 'bfloats'}${binding}`;
-export const nextName = (lanes: number): string => `next_of_${lanes}`;
+export const nextName = (threads: number): string => `next_of_${threads}`;
 
 /**
  * The nearest float16's bits, ties to even; past the largest by half a step it is infinity, NaN stays NaN. Below 2^-14 the sum with 1/2 has
@@ -66,11 +66,11 @@ function text(h: HalfHelper, native: boolean): string {
 }`;
     }
     // The value of the next thread, for the thread that writes both.
-    case 'next': return `var<workgroup> shown_${h.lanes}: array<f32, ${h.lanes}>;
-fn ${nextName(h.lanes)}(x: f32, lid: i32) -> f32 {
-  shown_${h.lanes}[lid] = x;
+    case 'next': return `var<workgroup> shown_${h.threads}: array<f32, ${h.threads}>;
+fn ${nextName(h.threads)}(x: f32, lid: i32) -> f32 {
+  shown_${h.threads}[lid] = x;
   workgroupBarrier();
-  let y = shown_${h.lanes}[min(lid + 1, ${h.lanes - 1})];
+  let y = shown_${h.threads}[min(lid + 1, ${h.threads - 1})];
   workgroupBarrier();
   return y;
 }`;

@@ -7,7 +7,7 @@ import { limits } from './limits.js';
 import { functionTexts, type WgslFunction } from './functions.js';
 import { halfTexts, type HalfHelper } from './halves.js';
 import { dataName, ENTRY, printEntry } from './print.js';
-import { groupReduction, subgroupReduction } from './reductions.js';
+import { isWhole, reductionTexts, type Reduction } from './reductions.js';
 
 export const wgsl = {
   name: 'wgsl',
@@ -44,7 +44,7 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
   let most = 0;
   const texts = new Map<string, string>();
   const functions = new Set<WgslFunction>();
-  const reductions = new Set<string>();
+  const reductions = new Map<string, Reduction>();
   const halves = new Map<string, HalfHelper>();
   for (const k of run) {
     const printed = printEntry(k, arenaOf);
@@ -55,7 +55,7 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
     names.set(printed.key, k.name);
     texts.set(printed.text, k.name);
     for (const f of printed.functions) functions.add(f);
-    for (const r of printed.reductions) reductions.add(r);
+    for (const [name, r] of printed.reductions) reductions.set(name, r);
     for (const [name, h] of printed.halves) halves.set(name, h);
   }
   const write = (enabled: readonly string[]): string => `${[
@@ -64,11 +64,11 @@ function emit(kernels: readonly Kernel[], buffers: readonly BufferSpec[], pasts:
     '@group(0) @binding(1) var<storage, read> lengths: array<i32>;',
     ...halfTexts(halves, enabled.includes('f16')),
     ...functionTexts(functions),
-    ...[...reductions].sort().map(enabled.includes('subgroups') ? subgroupReduction : groupReduction),
+    ...reductionTexts(reductions.values(), enabled.includes('subgroups')),
     ...[...texts].map(([t, name]) => t.replaceAll(ENTRY, name)),
   ].join('\n\n')}\n`;
   // Features, and what they are called where a module enables them.
-  const may = [...([...halves.values()].some((h) => h.kind !== 'next' && h.element === 'f16') ? [['shader-f16', 'f16'] as const] : []), ...(reductions.size > 0 ? [['subgroups', 'subgroups'] as const] : [])];
+  const may = [...([...halves.values()].some((h) => h.kind !== 'next' && h.element === 'f16') ? [['shader-f16', 'f16'] as const] : []), ...([...reductions.values()].some(isWhole) ? [['subgroups', 'subgroups'] as const] : [])];
   const sets = may.length === 2 ? [may, ...may.map((m) => [m])] : may.length === 1 ? [may] : [];
   const variants = sets.map((set) => ({ features: set.map(([feature]) => feature), text: write(set.map(([, name]) => name)) }));
   return { text: write([]), variants, entries, arenas: kinds, arenaOf: of };

@@ -24,7 +24,7 @@ export function overLimit(kernels: readonly Kernel[], buffers: readonly BufferSp
     const use = module.entries.get(k.name);
     const bindings = use ? use.arenas.length + (use.lengths ? 1 : 0) : 0;
     if (bindings > limits.storageBuffers) return { what: `kernel \`${k.name}\`, in storage buffers,`, need: bindings, limit: limits.storageBuffers, kernel: k.name };
-    const shared = groupMemoryBytes(k) + (k.grid && k.grid.lanes > 1 ? laneBytes(k) * k.grid.lanes : 0);
+    const shared = groupMemoryBytes(k) + (k.grid && k.grid.lanes > 1 ? laneBytes(k) * k.grid.threads : 0);
     if (shared > limits.sharedBytes) return { what: `kernel \`${k.name}\`, in bytes of workgroup memory,`, need: shared, limit: limits.sharedBytes, kernel: k.name };
   }
   return undefined;

@@ -5,6 +5,7 @@ import { FOLD } from '../../src/runtime/webgpu/gpu.js';
 import { condText, intText, stmtText, symbols, type Statements } from '../texts.js';
 import { isFunction, type WgslFunction } from './functions.js';
 import { loadName, nextName, storeName, type HalfHelper } from './halves.js';
+import { reductionName, type Reduction } from './reductions.js';
 
 /** What an entry point needs of the module around it. */
 export interface Printed {
@@ -13,7 +14,7 @@ export interface Printed {
   /** The entry point and its own module-scope variables, with ENTRY where its name stands. */
   readonly text: string;
   readonly functions: ReadonlySet<WgslFunction>;
-  readonly reductions: ReadonlySet<string>;
+  readonly reductions: ReadonlyMap<string, Reduction>;
   /** By their names. */
   readonly halves: ReadonlyMap<string, HalfHelper>;
   /** The arenas that it binds, in the order of their bindings from 2 on. */
@@ -44,7 +45,7 @@ class Entry {
   };
   readonly #kernel: Kernel;
   readonly #functions = new Set<WgslFunction>();
-  readonly #reductions = new Set<string>();
+  readonly #reductions = new Map<string, Reduction>();
   readonly #halves = new Map<string, HalfHelper>();
   /** Buffers whose elements share words. */
   readonly #packed = new Map<string, Narrow>();
@@ -55,11 +56,17 @@ class Entry {
   readonly #fields = new Map<string, string>();
   readonly #memories = new Map<string, string>();
   readonly #lanes: number;
+  readonly #threads: number;
+  /** A thread's number among those of its point. */
+  readonly #lane: 'lid' | 'lane';
 
   constructor(kernel: Kernel, arenaOf: (buffer: string) => number, nameOf: (buffer: string) => string) {
     this.#kernel = kernel;
     this.#arenaOf = arenaOf;
     this.#lanes = kernel.grid?.lanes ?? 1;
+    this.#threads = kernel.grid?.threads ?? 1;
+    this.#lane = this.#lanes === 1 || this.#lanes === this.#threads ? 'lid' : 'lane';
+    if (this.#lane === 'lane' && !kernel.grid?.neighbours) throw new Error(`${kernel.name}: threads that share a point have to be neighbours`);
     this.#even = isEven(kernel);
     const taken = new Set<string>([...HEAD, 'infinity']);
     const own = (name: string): string => {
@@ -80,7 +87,6 @@ class Entry {
 
   print(): Omit<Printed, 'key'> {
     const k = this.#kernel;
-    const threads = k.grid?.threads ?? 1;
     const body = k.body.flatMap((s) => stmtText(s, '  ', this.#spelling));
     const memories = k.memories ?? [];
     const lengths = k.parameters.some((p) => p.kind === 'buffer' && p.element === 'i32');
@@ -88,12 +94,13 @@ class Entry {
       `struct ${ENTRY}_parameters { ${[...HEAD.map((f) => `${f}: i32`), 'infinity: f32', ...[...this.#fields.values()].map((f) => `${f}: i32`)].join(', ')} }`,
       `@group(0) @binding(0) var<uniform> ${ENTRY}_p: ${ENTRY}_parameters;`,
       ...memories.filter((m) => m.space === 'group').map((m) => `var<workgroup> ${ENTRY}_${this.#memories.get(m.name)}: array<f32, ${m.size}>;`),
-      `@compute @workgroup_size(${threads})`,
+      `@compute @workgroup_size(${this.#threads})`,
       `fn ${ENTRY}(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {`,
       `  let gid = i32(group.x + group.y * ${FOLD}u);`,
       `  if (gid >= ${ENTRY}_p.groups) { return; }`,
       '  let bid = i32(group.z);',
       '  let lid = i32(thread);',
+      ...(this.#lane === 'lane' ? [`  let lane = lid % ${this.#lanes};`] : []),
       ...memories.filter((m) => m.space === 'thread').map((m) => `  var ${this.#memories.get(m.name)}: array<f32, ${m.size}>;`),
       ...body,
       '}',
@@ -113,12 +120,21 @@ class Entry {
   #store(s: Extract<Stmt, { kind: 'store' }>): string[] {
     if (this.#packed.has(s.buffer)) return this.#storeHalves(s);
     const value = this.#value(s.value);
-    if (this.#lanes === 1) return [`${this.#element(s.buffer, s.at)} = ${value};`];
-    if (s.lanes === 'one') return [`if (lid == 0) { ${this.#element(s.buffer, s.at)} = ${value}; }`];
-    if (s.lanes === 'vector') return [`${this.#element(s.buffer, s.at, 'lid')} = ${value};`];
+    const to = (more?: string): string => `${this.#element(s.buffer, s.at, more)} = ${value};`;
+    if (this.#lanes === 1) return [this.#guarded(to(), [], s)];
+    if (s.lanes === 'one') return [this.#guarded(to(), [`${this.#lane} == 0`], s)];
+    if (s.lanes === 'vector') return [this.#guarded(to(this.#lane), [], s)];
     const { stride = 1, count } = s.lanes;
-    const write = `${this.#element(s.buffer, s.at, stride === 1 ? 'lid' : `lid * ${stride}`)} = ${value};`;
-    return count.kind === 'int' && count.value >= this.#lanes ? [write] : [`if (lid < ${this.#int(count)}) { ${write} }`];
+    return [this.#guarded(to(stride === 1 ? this.#lane : `${this.#lane} * ${stride}`), this.#among(count), s)];
+  }
+  /** What is written where these conditions hold, and by threads that write. */
+  #guarded(write: string, conditions: readonly string[], { where }: Extract<Stmt, { kind: 'store' }>): string {
+    const all = [...conditions, ...(where ? [this.#cond(where)] : [])];
+    return all.length === 0 ? write : `if (${all.join(' && ')}) { ${write} }`;
+  }
+  /** This lane is one of the first `count`. */
+  #among(count: Int): string[] {
+    return count.kind === 'int' && count.value >= this.#lanes ? [] : [`${this.#lane} < ${this.#int(count)}`];
   }
   /** Both halves of a word by one thread: another writing one of them would undo it. */
   #storeHalves(s: Extract<Stmt, { kind: 'store' }>): string[] {
@@ -129,16 +145,15 @@ class Entry {
     this.#halves.set(store, { kind: 'store', element, binding, access: 'read_write' });
     if (s.second) {
       const write = `${store}(${place}, ${this.#value(s.value)}, ${this.#value(s.second)});`;
-      return [this.#lanes === 1 ? `${write}` : `if (lid == 0) { ${write} }`];
+      return [this.#guarded(write, this.#lanes === 1 ? [] : [`${this.#lane} == 0`], s)];
     }
     const count = typeof s.lanes === 'object' ? s.lanes.count : undefined;
     if (this.#lanes === 1 || s.lanes === 'one' || (typeof s.lanes === 'object' && (s.lanes.stride ?? 1) !== 1)) throw new Error(`${this.#kernel.name}: threads would share a word of ${s.buffer}`);
-    const next = nextName(this.#lanes);
-    this.#halves.set(next, { kind: 'next', lanes: this.#lanes });
-    const whole = !count || (count.kind === 'int' && count.value >= this.#lanes);
+    const next = nextName(this.#threads);
+    this.#halves.set(next, { kind: 'next', threads: this.#threads });
     return [
       `{`, `  let half_a = ${this.#value(s.value)};`, `  let half_b = ${next}(half_a, lid);`,
-      `  if ((lid & 1) == 0${whole ? '' : ` && lid < ${this.#int(count)}`}) { ${store}(${place} + lid, half_a, half_b); }`, `}`,
+      `  ${this.#guarded(`${store}(${place} + ${this.#lane}, half_a, half_b);`, [`(${this.#lane} & 1) == 0`, ...(count ? this.#among(count) : [])], s)}`, `}`,
     ];
   }
   #place(buffer: string, at: Int, more?: string): { readonly binding: number; readonly access: 'read' | 'read_write'; readonly place: string } {
@@ -175,8 +190,8 @@ class Entry {
       case 'reg': return local(v.name);
       case 'load': {
         if (v.access === 'uniform' || this.#lanes === 1) return this.#element(v.buffer, v.at);
-        if (v.access === 'vector') return this.#element(v.buffer, v.at, 'lid');
-        return this.#element(v.buffer, v.at, `${this.#int(v.access.stride)} * min(lid, ${this.#int(v.access.last)})`);
+        if (v.access === 'vector') return this.#element(v.buffer, v.at, this.#lane);
+        return this.#element(v.buffer, v.at, `${this.#int(v.access.stride)} * min(${this.#lane}, ${this.#int(v.access.last)})`);
       }
       case 'unary': return this.#unary(v);
       case 'binary': return this.#binary(v);
@@ -186,13 +201,13 @@ class Entry {
         this.#functions.add('decay');
         return `ssm_decay(${go(v.exponent)}, ${go(v.state)}, ${go(v.plus)})`;
       }
-      case 'lane': return 'f32(lid)';
+      case 'lane': return `f32(${this.#lane})`;
       case 'from-int': return `f32(${this.#int(v.value)})`;
       case 'from-cond': return `(${this.#cond(v.cond)})`;
       case 'reduce-lanes': {
-        const name = `${v.op}_${this.#lanes}`;
-        this.#reductions.add(name);
-        return `reduce_${name}(${go(v.arg)}, lid)`;
+        const name = reductionName({ op: v.op, lanes: this.#lanes, threads: this.#threads });
+        this.#reductions.set(name, { op: v.op, lanes: this.#lanes, threads: this.#threads });
+        return `${name}(${go(v.arg)}, lid)`;
       }
       case 'lane-of': throw new Error('lane-of has no WGSL form');
     }

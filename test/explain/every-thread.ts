@@ -1,5 +1,5 @@
 /** What a kernel of threads loads, stores and waits for, by going through every thread and every round: slow, and plainly right. */
-import type { Cond, Int, Kernel, Stmt, Value } from '../../src/ir/kernel.js';
+import { isNarrow, type Cond, type Int, type Kernel, type Stmt, type Value } from '../../src/ir/kernel.js';
 import type { Sizes } from '../../src/explain/count.js';
 import { groupsOf } from '../../src/runtime/gpu/arrangement.js';
 
@@ -34,8 +34,11 @@ function list(k: Kernel, stmts: readonly Stmt[], outer: Env, traffic: Traffic): 
       case 'let': case 'var': case 'set': value(k, s.value, l, traffic); break;
       case 'store': {
         value(k, s.value, l, traffic);
-        const { lanes = 1, threads = 1 } = k.grid ?? {};
-        const lane = lanes === threads ? l : Math.floor((l % 32) / (32 / lanes));
+        const { lanes = 1, threads = 1, neighbours } = k.grid ?? {};
+        const lane = lanes === threads ? l : neighbours ? l % lanes : Math.floor((l % 32) / (32 / lanes));
+        // Halves that two threads have: after one has shown its own, and after the other has seen it.
+        if (l === 0 && (lanes === threads || neighbours) && lanes > 1 && !s.second && k.parameters.some((p) => p.kind === 'buffer' && p.name === s.buffer && isNarrow(p.element))) traffic.barriers += 2;
+        if (s.where && !holds(s.where, env)) break;
         if (lanes === 1 || k.memories?.some((m) => m.name === s.buffer) || s.lanes === 'vector' || (s.lanes === 'one' ? lane === 0 : lane < int(s.lanes.count, env))) add(traffic.stores, s.buffer);
         break;
       }
@@ -63,10 +66,8 @@ function value(k: Kernel, v: Value, l: number, traffic: Traffic): void {
     case 'unary': case 'lane-of': go(v.arg); break;
     case 'reduce-lanes': {
       go(v.arg);
-      if (k.grid?.lanes !== k.grid?.threads) break;
-      // As targets/wgsl/reductions.ts prints it: after the first store, after every halving, and at the end.
-      if (l === 0) for (let n = k.grid?.lanes ?? 1; n >= 1; n /= 2) traffic.barriers++;
-      if (l === 0) traffic.barriers++;
+      // As targets/wgsl/reductions.ts prints it.
+      if (l === 0 && (k.grid?.lanes === k.grid?.threads || k.grid?.neighbours)) traffic.barriers += 2;
       break;
     }
     case 'binary': go(v.left); go(v.right); break;

@@ -40,12 +40,19 @@ describe('the cost of a kernel', () => {
     expect(run).toMatchObject(of(70, 3));
     expect(push).toMatchObject(of(1, 1));
   });
-  it('norm: a group of 64 threads a row, two reductions over them', () => {
+  it('norm: eight rows a group of 64 threads, two reductions over eight threads each', () => {
     const text = 'import LayerNorm from "std"\nmodel N {\n  axis c = 128\n  input x[t, c]\n  output y = LayerNorm(x)\n}';
-    const { run } = costs(text, 6);
-    // Each reduction: one barrier, one for each of six halvings, one at the end.
-    expect(run.barriers).toBe(6 * 2 * (1 + 6 + 1));
-    expect(run.moved).toBe(bytes(6 * 128 * 2 + 2 * 128));
+    const of = (rows: number, groups: number): void => {
+      const { run } = costs(text, rows);
+      // Each reduction: when all values are there, and when all have been read.
+      expect(run.barriers).toBe(groups * 2 * 2);
+      expect(run.moved).toBe(bytes(rows * 128 * 2 + 2 * 128));
+      // Threads without a row read what those of the last one do, and write nothing.
+      expect(run.asked).toBe(bytes(groups * 8 * 128 * (3 + 2) + rows * 128));
+    };
+    of(6, 1);
+    of(8, 1);
+    of(9, 2);
   });
   it('product: a tile of rows and columns a group, the reduced axis in slabs', () => {
     const text = 'model M {\n  axis o = 40\n  axis k = 20\n  input x[t, k]\n  param w[o, k]\n  output y[t, o] = sum(k: w[o, k] * x[t, k])\n}';

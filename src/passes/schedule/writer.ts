@@ -121,8 +121,8 @@ export class Writer {
   set(name: string, value: Value): void {
     this.#top.stmts.push({ kind: 'set', name, value });
   }
-  store(buffer: string, at: Int, value: Value, lanes: Extract<Stmt, { kind: 'store' }>['lanes'], second?: Value): void {
-    this.#top.stmts.push({ kind: 'store', buffer, at, value, lanes, ...(second ? { second } : {}) });
+  store(buffer: string, at: Int, value: Value, lanes: Extract<Stmt, { kind: 'store' }>['lanes'], { second, where }: Pick<Extract<Stmt, { kind: 'store' }>, 'second' | 'where'> = {}): void {
+    this.#top.stmts.push({ kind: 'store', buffer, at, value, lanes, ...(second ? { second } : {}), ...(where ? { where } : {}) });
     this.#advance(buffer);
   }
   #advance(buffer: string): void {

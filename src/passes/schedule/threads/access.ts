@@ -3,7 +3,7 @@
  * neighbouring elements, the past of a sequence. Nothing is read outside a buffer.
  */
 import { isNow } from '../../../ir/builder.js';
-import type { Int, Kernel, LocalMemory, Narrow, Stored, Value } from '../../../ir/kernel.js';
+import type { Cond, Int, Kernel, LocalMemory, Narrow, Stored, Value } from '../../../ir/kernel.js';
 import type { Affine, DefinitionId, Expr, ExprOf, Index } from '../../../ir/program.js';
 import type { Item } from '../../../ir/stages.js';
 import { element, lastMember, loadValue } from '../access.js';
@@ -35,6 +35,8 @@ export class Access extends Parameters {
   readonly #lane: Index | undefined;
   readonly #memories: LocalMemory[] = [];
   step: Step | undefined;
+  /** Threads that store what they compute. */
+  mine: Cond | undefined;
 
   /** `reads`: all that the kernel computes, of which it has `own` from elsewhere. */
   constructor(reads: readonly Expr[], layout: Layout, writer: Writer, lanes: number, lane: Index | undefined, own: (def: DefinitionId) => boolean = () => false) {
@@ -167,16 +169,19 @@ export class Access extends Parameters {
   /** An element and its neighbour, `env` being that of the first. */
   storePair(item: Item, first: Value, second: Value, env: Env): void {
     const { buffer, at } = this.target(item, env);
-    this.#w.store(this.touch(buffer, 'write'), at, this.#w.let(first), 'one', this.#w.let(second));
+    this.#w.store(this.touch(buffer, 'write'), at, this.#w.let(first), 'one', { second: this.#w.let(second), ...this.#where });
   }
   store(item: Item, value: Value, env: Env): void {
     const { buffer, at, lane } = this.target(item, env);
     this.touch(buffer, 'write');
-    if (lane === 0) { this.#w.store(buffer, at, value, 'one'); return; }
+    if (lane === 0) { this.#w.store(buffer, at, value, 'one', this.#where); return; }
     const laned = item.indices.find((i) => placeOf(env, i).lane) as Index;
     const { int: base, stride = 1 } = placeOf(env, laned);
     const count = base.kind === 'int' ? Math.min(this.#lanes, Math.ceil((laned.axis.size - base.value) / stride)) : this.#lanes;
-    this.#w.store(buffer, at, value, { stride: lane, count: int(count) });
+    this.#w.store(buffer, at, value, { stride: lane, count: int(count) }, this.#where);
+  }
+  get #where(): { readonly where?: Cond } {
+    return this.mine ? { where: this.mine } : {};
   }
 }
 

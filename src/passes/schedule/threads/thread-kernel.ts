@@ -30,11 +30,9 @@ import { bindSet, countSets, PairStores, sideBySide } from './pairs.js';
 import { bindPoint, countPoints, divide, domainOrder, pointOf } from './places.js';
 import { GROUP_POINTS, placesOf, shareOf, splitOf, type Exchange, type Split } from './split.js';
 import { stageShared, throughMemory } from './stage-shared.js';
+import { GROUP_THREADS, lanesTogether } from './together.js';
 import { tensorContraction, tensorTilingOf } from './tensor.js';
 import { tileContraction, tilingOf } from './tiles.js';
-
-/** Threads of a group where nothing asks for another number. */
-const GROUP_THREADS = 64;
 
 interface Accumulating {
   readonly name: string;
@@ -131,7 +129,7 @@ class ThreadKernel {
       : splitOf(stage, machine, through, part.kind === 'whole' ? 1 : TYPICAL_CHUNKS, summed);
     const { lanes = 1, dense } = this.#split ?? {};
     // A point's threads can do without a barrier where they hand each other registers.
-    this.#lanes = together ? Math.min(GROUP_THREADS, machine.exchange > 1 ? machine.exchange : GROUP_THREADS) : lanes;
+    this.#lanes = together ? lanesTogether(stage, machine) : lanes;
     this.#side = this.#paired ? 2 : this.#lanes === 1 && stage.order === 'flat' ? sideBySide(stage, this.#order, lane, layout, machine) : 1;
     this.#unroll = dense || (!nested && (size / lanes) * copies <= machine.unroll) ? size : UNROLL;
     const written = new Set<string>();
@@ -197,21 +195,39 @@ class ThreadKernel {
     const number = this.#number();
     const { quotient, rest } = divide(number, points);
     const row = this.#w.int('row', quotient);
-    this.#w.branch(icompare('lt', row, rows), () => this.#compute(this.#points(this.#envs.root(row), rest)), () => undefined);
-    return this.#access.finish(name, this.#w.body, { threads: GROUP_THREADS, lanes: this.#lanes, groups: this.#groups(of, points), batches: 1 });
+    this.#w.branch(icompare('lt', this.#first(row, points), rows), () => this.#compute(this.#points(this.#envs.root(this.#within(row, rows)), rest)), () => undefined);
+    return this.#access.finish(name, this.#w.body, { ...this.#threads, groups: this.#groups(of, points), batches: 1 });
   }
   /** Rows known by sequence and step. */
   #steps(name: string): Kernel {
     const points = this.#count();
     const { quotient, rest } = divide(this.#number(), points);
-    const t = this.#w.int('t', quotient);
+    const own = this.#w.int('t', quotient);
     const length = this.#access.length();
-    this.#access.step = { t, length };
-    this.#w.branch(icompare('lt', t, length), () => {
+    this.#w.branch(icompare('lt', this.#first(own, points), length), () => {
+      const t = this.#within(own, length);
+      this.#access.step = { t, length };
       const row = this.#w.int('row', iadd(imul(BATCH, this.#access.scalar('T')), t));
       this.#compute(this.#points(this.#envs.root(row), rest));
     }, () => undefined);
-    return this.#access.finish(name, this.#w.body, { threads: GROUP_THREADS, lanes: this.#lanes, groups: this.#groups('T', points), batches: 'B' });
+    return this.#access.finish(name, this.#w.body, { ...this.#threads, groups: this.#groups('T', points), batches: 'B' });
+  }
+  get #threads(): Pick<Grid, 'threads' | 'lanes' | 'neighbours'> {
+    return { threads: GROUP_THREADS, lanes: this.#lanes, ...(this.#sharesBarriers ? { neighbours: true } : {}) };
+  }
+  /** A group has several points, whose threads meet at its barriers: each comes there, though it may have no point. */
+  get #sharesBarriers(): boolean {
+    return this.#machine.exchange === 1 && this.#lanes > 1 && this.#lanes < GROUP_THREADS;
+  }
+  /** Of a thread's row, or where barriers are shared of the group's first: what decides whether there is anything to do. */
+  #first(row: Int, points: number): Int {
+    return this.#sharesBarriers ? divide(imul(GROUP, GROUP_THREADS / this.#lanes), points).quotient : row;
+  }
+  /** Where barriers are shared a thread past the last of so many rows does what the last one's does, but for writing. */
+  #within(row: Int, count: Int): Int {
+    if (!this.#sharesBarriers) return row;
+    this.#access.mine = icompare('lt', row, count);
+    return this.#w.int('row', imin(row, iadd(count, int(-1))));
   }
   /** This thread's number among all that have points of their own; of threads that share one, theirs. */
   #number(): Int {
