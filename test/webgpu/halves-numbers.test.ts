@@ -92,6 +92,11 @@ model Odd {
   y[t, m, c] = sum(n: b[t, m, n] * h[t, m, c, n])
   output s = LayerNorm(y) as last
   output z[m, c] = max(t: h[t, m, c, 0])
+  axis q = 1025
+  input long[t, q]
+  level[t] = mean(q: long[t, q]^2)
+  wider[t, q] = long[t, q] * rsqrt(level[t] + 0.1)
+  output r[q] = max(t: wider[t, q] - wider[t - 1, q])
 }`;
 
 describe.skipIf(missing !== undefined).each(['f16', 'bf16'] as const)('%s storage of odd sizes', (type) => {

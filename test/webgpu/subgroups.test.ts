@@ -8,18 +8,22 @@ import { gpu, missing } from './device.js';
 import { bits, onGpu } from './load.js';
 import { Tap } from './tap.js';
 
-/** Reductions over lanes of a group: sums, a maximum and a minimum, of sizes that fill the group and that don't. */
+/** Reductions over all threads of a group: sums, a maximum and a minimum, of sizes that the group divides and that it doesn't; and over eight of them. */
 const spec = `model Norms {
-  axis c = 200
-  axis d = 64
-  axis e = 9
+  axis c = 1100
+  axis d = 1088
+  axis e = 1025
+  axis f = 9
   input x[t, c]
   input y[t, d]
   input z[t, e]
-  centred[t, c] = x[t, c] - mean(c: x[t, c])
-  output norm[t, c] = centred[t, c] * rsqrt(mean(c: centred[t, c] ^ 2) + 0.00001)
+  input w[t, f]
+  mu[t] = mean(c: x[t, c])
+  scale[t] = rsqrt(mean(c: (x[t, c] - mu[t]) ^ 2) + 0.00001)
+  output norm[t, c] = (x[t, c] - mu[t]) * scale[t]
   output soft[t, d] = softmax(d: 3 * y[t, d])
   output span[t] = max(e: z[t, e]) - min(e: z[t, e])
+  output small[t] = max(f: w[t, f]) - sum(f: w[t, f] ^ 2)
 }`;
 const scalar = 'model Plain {\n  axis c = 3\n  input x[t, c]\n  output y[t, c] = 2 * x[t, c]\n}';
 const same = (text: string): string => text;
@@ -80,8 +84,11 @@ describe.skipIf(missing !== undefined)('subgroups', () => {
     expect(made.module.webgpu?.variants.map((v) => v.features)).toEqual([['subgroups']]);
     expect(onGpu(scalar).module.webgpu?.variants).toEqual([]);
   });
-  it('nothing is assumed of their size', () => {
+  it('nothing is assumed of their size, nor of where a part of a group lies in them', () => {
     const text = made.module.webgpu?.variants[0]?.wgsl ?? '';
+    expect(text).toMatch(/fn reduce_sum_8_of_64\([^)]*\) -> f32 \{[^}]*workgroupBarrier[^}]*\}/);
+    expect(/fn reduce_sum_8_of_64[^}]*\}/.exec(text)?.[0]).not.toContain('subgroup');
+    expect(/fn reduce_sum_64[^}]*\}/.exec(text)?.[0]).toContain('subgroupAdd');
     expect(text.startsWith('enable subgroups;\n')).toBe(true);
     expect(text).not.toMatch(/subgroup_size|subgroup_invocation_id/);
   });

@@ -195,7 +195,7 @@ class ThreadKernel {
     const number = this.#number();
     const { quotient, rest } = divide(number, points);
     const row = this.#w.int('row', quotient);
-    this.#w.branch(icompare('lt', this.#first(row, points), rows), () => this.#compute(this.#points(this.#envs.root(this.#within(row, rows)), rest)), () => undefined);
+    this.#w.branch(icompare('lt', this.#first(row, points), rows), () => this.#compute(this.#points(this.#envs.root(this.#within('row', row, rows)), rest)), () => undefined);
     return this.#access.finish(name, this.#w.body, { ...this.#threads, groups: this.#groups(of, points), batches: 1 });
   }
   /** Rows known by sequence and step. */
@@ -205,7 +205,7 @@ class ThreadKernel {
     const own = this.#w.int('t', quotient);
     const length = this.#access.length();
     this.#w.branch(icompare('lt', this.#first(own, points), length), () => {
-      const t = this.#within(own, length);
+      const t = this.#within('t', own, length);
       this.#access.step = { t, length };
       const row = this.#w.int('row', iadd(imul(BATCH, this.#access.scalar('T')), t));
       this.#compute(this.#points(this.#envs.root(row), rest));
@@ -224,10 +224,10 @@ class ThreadKernel {
     return this.#sharesBarriers ? divide(imul(GROUP, GROUP_THREADS / this.#lanes), points).quotient : row;
   }
   /** Where barriers are shared a thread past the last of so many rows does what the last one's does, but for writing. */
-  #within(row: Int, count: Int): Int {
+  #within(name: string, row: Int, count: Int): Int {
     if (!this.#sharesBarriers) return row;
     this.#access.mine = icompare('lt', row, count);
-    return this.#w.int('row', imin(row, iadd(count, int(-1))));
+    return this.#w.int(name, imin(row, iadd(count, int(-1))));
   }
   /** This thread's number among all that have points of their own; of threads that share one, theirs. */
   #number(): Int {
