@@ -17,7 +17,7 @@ const date = new Date(1980, 0, 2);
 export async function extensionFiles() {
   const files = new Map();
   const add = (path, from) => files.set(path, readFileSync(from));
-  for (const f of ['language-configuration.json', 'syntaxes/ssm.tmLanguage.json', 'syntaxes/markdown.tmLanguage.json']) add(f, join(here, f));
+  for (const f of ['language-configuration.json', 'kernels-configuration.json', ...readdirSync(join(here, 'syntaxes')).sort().map((g) => `syntaxes/${g}`)]) add(f, join(here, f));
   add('readme.md', join(here, 'README.md'));
   add('LICENSE.txt', join(root, 'LICENSE'));
   for (const f of readdirSync(join(root, 'grammar/std')).sort()) add(`grammar/std/${f}`, join(root, 'grammar/std', f));

@@ -13,6 +13,8 @@ export interface SemanticToken {
   readonly modifiers: readonly (typeof tokenModifiers)[number][];
 }
 
+/** Keywords that make a name known, where others say what is done. */
+const declaring = new Set(['block', 'model', 'axis', 'modalities', 'input', 'param', 'state', 'output', 'initial']);
 const typeOf: Readonly<Record<SymbolKind, SemanticToken['type']>> = {
   block: 'class', model: 'class', axis: 'type', binder: 'type', member: 'enumMember', choice: 'enumMember', option: 'parameter', argument: 'variable',
   input: 'variable', param: 'variable', state: 'variable', output: 'variable', equation: 'variable', instance: 'namespace',
@@ -28,7 +30,7 @@ export function semanticTokensOf(project: Project, path: string): readonly Seman
   const words = tokens.flatMap((t): SemanticToken[] => {
     const place = { start: t.startOffset, end: endOf(t) };
     if (starts.has(place.start)) return [];
-    if (isKeyword(t)) return [{ ...place, type: 'keyword', modifiers: [] }];
+    if (isKeyword(t)) return [{ ...place, type: 'keyword', modifiers: declaring.has(t.image) ? ['declaration'] : [] }];
     if (t.tokenType.name === 'Num') return [{ ...place, type: 'number', modifiers: [] }];
     if (t.tokenType.name === 'Str') return [{ ...place, type: 'string', modifiers: [] }];
     if (!isName(t) || !builtin(t.image)) return [];

@@ -48,8 +48,8 @@ describe('the .vsix', () => {
   it('holds the standard library, and nothing that it does not need', () => {
     const paths = Object.keys(entries).filter((p) => !p.startsWith('extension/grammar/std/')).toSorted();
     expect(paths).toEqual([
-      '[Content_Types].xml', 'extension.vsixmanifest', 'extension/LICENSE.txt', 'extension/compiling-thread.js', 'extension/extension.cjs', 'extension/language-configuration.json', 'extension/package.json', 'extension/readme.md',
-      'extension/server.cjs', 'extension/syntaxes/markdown.tmLanguage.json', 'extension/syntaxes/ssm.tmLanguage.json',
+      '[Content_Types].xml', 'extension.vsixmanifest', 'extension/LICENSE.txt', 'extension/compiling-thread.js', 'extension/extension.cjs', 'extension/kernels-configuration.json', 'extension/language-configuration.json', 'extension/package.json', 'extension/readme.md',
+      'extension/server.cjs', 'extension/syntaxes/markdown.tmLanguage.json', 'extension/syntaxes/ssm.tmLanguage.json', 'extension/syntaxes/ssmc-kernels.tmLanguage.json',
     ]);
     expect(text('grammar/std/linear.ssm')).toBe(readFileSync(join(root, 'grammar/std/linear.ssm'), 'utf8'));
     const types = strFromU8(entries['[Content_Types].xml'] as Uint8Array);
@@ -93,18 +93,31 @@ describe('the bundled client', () => {
       apply: () => anything(), construct: (target) => Object.assign(new (target as new () => object)(), { event: () => anything(), fire: () => undefined }),
     });
   };
-  interface Activated { readonly commands: Map<string, () => Promise<void>>; readonly providers: Map<string, { provideTextDocumentContent(uri: { path: string }): string }>; readonly messages: string[]; readonly shown: string[] }
+  interface Changed { affectsConfiguration(name: string): boolean }
+  interface Activated {
+    readonly commands: Map<string, () => Promise<void>>;
+    readonly providers: Map<string, { provideTextDocumentContent(uri: { path: string }): string }>;
+    readonly messages: string[];
+    readonly shown: { readonly path: string; readonly language: string }[];
+    readonly settings: { command: readonly string[]; changed(e: Changed): void };
+  }
   function stub(): { readonly module: unknown; readonly activated: Activated } {
-    const activated: Activated = { commands: new Map(), providers: new Map(), messages: [], shown: [] };
+    const activated: Activated = { commands: new Map(), providers: new Map(), messages: [], shown: [], settings: { command: [], changed: () => undefined } };
     const disposable = { dispose: (): void => undefined };
+    const say = (m: string): void => { activated.messages.push(m); };
     const own: Record<string, unknown> = {
       version: '1.91.0',
       commands: { registerCommand: (name: string, f: () => Promise<void>) => (activated.commands.set(name, f), disposable) },
+      languages: { setTextDocumentLanguage: (d: { path: string }, language: string) => Promise.resolve({ path: d.path, language }) },
       workspace: {
         registerTextDocumentContentProvider: (scheme: string, p: never) => (activated.providers.set(scheme, p), disposable), createFileSystemWatcher: () => disposable,
-        getConfiguration: () => ({ get: (_: string, fallback: unknown) => fallback }), openTextDocument: (uri: { path: string }) => Promise.resolve(uri),
+        getConfiguration: () => ({ get: () => activated.settings.command }), openTextDocument: (uri: { path: string }) => Promise.resolve(uri),
+        onDidChangeConfiguration: (f: (e: Changed) => void) => ((activated.settings.changed = f), disposable),
       },
-      window: { showInformationMessage: (m: string) => { activated.messages.push(m); }, showTextDocument: (d: { path: string }) => { activated.shown.push(d.path); return Promise.resolve(); }, activeTextEditor: { document: { uri: 'file:///a.ssm' }, selection: { active: {} } } },
+      window: {
+        showInformationMessage: say, showErrorMessage: say, showTextDocument: (d: { path: string; language: string }) => { activated.shown.push(d); return Promise.resolve(); }, createOutputChannel: () => disposable,
+        activeTextEditor: { document: { uri: 'file:///a.ssm' }, selection: { active: {} } },
+      },
       Uri: { from: (parts: object) => parts },
     };
     const rest = anything() as object;
@@ -115,8 +128,11 @@ describe('the bundled client', () => {
     const loader = Module as unknown as { _load: (name: string, ...more: unknown[]) => unknown };
     const original = loader._load;
     loader._load = (name, ...more) => (name === 'vscode' ? vscode : name === 'vscode-languageclient/node' ? languageClient : original(name, ...more));
+    const path = join(folder, languageClient === undefined ? 'extension/extension.cjs' : 'client.cjs');
+    const require = createRequire(import.meta.url);
+    delete require.cache[path];
     try {
-      return createRequire(import.meta.url)(join(folder, languageClient === undefined ? 'extension/extension.cjs' : 'client.cjs')) as ReturnType<typeof load>;
+      return require(path) as ReturnType<typeof load>;
     } finally {
       loader._load = original;
     }
@@ -128,40 +144,80 @@ describe('the bundled client', () => {
     expect([typeof extension.activate, typeof extension.deactivate]).toEqual(['function', 'function']);
   });
 
-  it('starts the server inside the extension, shows kernels, and says why there are none', async () => {
+  interface Server { readonly module?: string; readonly command?: string }
+  /** The client of the protocol, as the extension uses it: a server named `none` doesn't start. */
+  function protocol(log: string[], answer: () => object): unknown {
+    class LanguageClient {
+      readonly code2ProtocolConverter = { asUri: (u: string) => u, asPosition: (p: object) => p };
+      readonly #server: Server;
+      #runs = false;
+      constructor(_id: string, _name: string, server: Server, options: { readonly documentSelector: readonly { readonly language: string }[]; readonly outputChannel?: unknown }) {
+        this.#server = server;
+        expect(options.documentSelector.every((d) => d.language === 'ssm')).toBe(true);
+        expect(options.outputChannel).toBeDefined();
+      }
+      isRunning(): boolean { return this.#runs; }
+      start(): Promise<void> {
+        log.push(`start ${this.#server.module ?? this.#server.command}`);
+        this.#runs = this.#server.command !== 'none';
+        return this.#runs ? Promise.resolve() : Promise.reject(new Error('spawn none ENOENT'));
+      }
+      stop(): Promise<void> {
+        log.push('stop');
+        if (!this.#runs) return Promise.reject(new Error('not running'));
+        this.#runs = false;
+        return Promise.resolve();
+      }
+      sendRequest(method: string): Promise<object> { log.push(method); return Promise.resolve(answer()); }
+    }
+    return { LanguageClient, TransportKind: { stdio: 0 } };
+  }
+  const context = (): { readonly subscriptions: unknown[]; asAbsolutePath(p: string): string } => ({ subscriptions: [], asAbsolutePath: (p) => `/extension/${p}` });
+  beforeAll(async () => {
     const { build } = await import('esbuild');
     const result = await build({ entryPoints: [join(root, 'grammar/editor/src/extension.ts')], bundle: true, platform: 'node', format: 'cjs', write: false, external: ['vscode', 'vscode-languageclient/node'] });
     writeFileSync(join(folder, 'client.cjs'), result.outputFiles[0]?.text ?? '');
+  });
+
+  it('starts the server inside the extension, shows kernels, and says why there are none', async () => {
     const { module, activated } = stub();
     const log: string[] = [];
     let answer: object = { of: 'Mamba', text: 'kernel one' };
-    class LanguageClient {
-      readonly code2ProtocolConverter = { asUri: (u: string) => u, asPosition: (p: object) => p };
-      readonly #server: { readonly module: string };
-      constructor(_id: string, _name: string, server: { readonly module: string }, options: { readonly documentSelector: readonly { readonly language: string }[] }) {
-        this.#server = server;
-        expect(options.documentSelector.every((d) => d.language === 'ssm')).toBe(true);
-      }
-      start(): Promise<void> { log.push(`start ${this.#server.module}`); return Promise.resolve(); }
-      stop(): Promise<void> { log.push('stop'); return Promise.resolve(); }
-      sendRequest(method: string): Promise<object> { log.push(method); return Promise.resolve(answer); }
-    }
-    const extension = load(module, { LanguageClient, TransportKind: { stdio: 0 } });
-    const context = { subscriptions: [] as unknown[], asAbsolutePath: (p: string) => `/extension/${p}` };
-    await extension.activate(context);
+    const extension = load(module, protocol(log, () => answer));
+    const at = context();
+    await extension.activate(at);
     expect(log).toEqual(['start /extension/server.cjs']);
     // Every command of the manifest is registered.
     const named = (manifest.contributes['commands'] as readonly { command: string }[]).map((c) => c.command);
     expect([...activated.commands.keys()].toSorted()).toEqual(named.toSorted());
-    expect(context.subscriptions.length).toBeGreaterThanOrEqual(3);
+    expect(at.subscriptions.length).toBeGreaterThanOrEqual(3);
     await activated.commands.get('ssmc.showKernels')?.();
     const [shown] = activated.shown;
-    expect(activated.providers.get('ssmc-kernels')?.provideTextDocumentContent({ path: shown ?? '' })).toBe('kernel one');
+    expect((manifest.contributes['languages'] as readonly { id: string }[]).map((l) => l.id)).toContain(shown?.language);
+    expect(activated.providers.get('ssmc-kernels')?.provideTextDocumentContent({ path: shown?.path ?? '' })).toBe('kernel one');
     answer = { why: 'the cursor is in no block or model' };
     await activated.commands.get('ssmc.showKernels')?.();
     expect(activated.messages).toEqual(['No kernels: the cursor is in no block or model']);
     await activated.commands.get('ssmc.restart')?.();
     await extension.deactivate();
     expect(log.slice(-4)).toEqual(['ssmc/kernels', 'stop', 'start /extension/server.cjs', 'stop']);
-  }, 60_000);
+  });
+
+  it('keeps its commands where a server does not start, and starts another when the settings name one', async () => {
+    const { module, activated } = stub();
+    const log: string[] = [];
+    const extension = load(module, protocol(log, () => ({ of: 'Mamba', text: 'kernel one' })));
+    activated.settings.command = ['none'];
+    await extension.activate(context());
+    await activated.commands.get('ssmc.showKernels')?.();
+    expect(activated.messages).toHaveLength(1);
+    expect(activated.messages[0]).toContain('not running');
+    await activated.commands.get('ssmc.restart')?.();
+    expect(log).toEqual(['start none', 'start none']);
+    activated.settings.changed({ affectsConfiguration: (name) => name === 'editor.tabSize' });
+    activated.settings.command = ['npx', 'ssmc', 'lsp'];
+    activated.settings.changed({ affectsConfiguration: (name) => name === 'ssmc.server.command' });
+    await extension.deactivate();
+    expect(log.slice(2)).toEqual(['start npx', 'stop']);
+  });
 });

@@ -56,6 +56,7 @@ describe('ssm in Markdown', () => {
   });
   it.each([
     ['tildes', '~~~ssm\naxis n = 2\n~~~\nafter'], ['longer fences', '````ssm\naxis n = 2\n````\nafter'], ['spaces', '``` ssm  \naxis n = 2\n```\nafter'],
+    ['the name of a file', '```ssm leak.ssm\naxis n = 2\n```\nafter'], ['attributes', '```ssm {.numbered}\naxis n = 2\n```\nafter'], ['attributes without a space', '~~~ssm{1,2} title="a"\naxis n = 2\n~~~\nafter'],
     ['an indent', '  ```ssm\n  axis n = 2\n  ```\nafter'], ['a list', '- item\n\n  ```ssm\n  axis n = 2\n  ```\nafter'],
     ['an unclosed bracket', '```ssm\naxis n = (2\n```\nafter'], ['an unclosed body', '```ssm\nmodel M {\n  axis n = 2\n```\nafter'], ['an unclosed string', '```ssm\naxis n = 2\nimport A from "std\n```\nafter'],
   ])('knows %s, and ends where the block does', (_, text) => {
@@ -63,7 +64,7 @@ describe('ssm in Markdown', () => {
     expect(tokens.filter((t) => t.startsWith('axis:')).map((t) => t.split(' ').at(-1))).toEqual(['storage.type.axis.ssm']);
     expect(tokens.at(-1)).toBe('after: ');
   });
-  it.each([['other languages', '```js\naxis n = 2\n```'], ['languages that begin alike', '```ssmx\naxis n = 2\n```'], ['no language', '```\naxis n = 2\n```']])('leaves %s alone', (_, text) => {
+  it.each([['other languages', '```js\naxis n = 2\n```'], ['languages that begin alike', '```ssmx\naxis n = 2\n```'], ['languages that begin alike, after a hyphen', '```ssm-kernels\naxis n = 2\n```'], ['no language', '```\naxis n = 2\n```']])('leaves %s alone', (_, text) => {
     expect(tokensOf(text).some((t) => t.includes('.ssm'))).toBe(false);
   });
 });

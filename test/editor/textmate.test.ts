@@ -3,43 +3,21 @@
  * keyword's scope where the compiler sees one and nowhere else, and so have numbers, strings, comments and functions. One spec's scopes in full.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { createOnigScanner, createOnigString, loadWASM } from 'vscode-oniguruma';
-import { INITIAL, parseRawGrammar, Registry, type IGrammar } from 'vscode-textmate';
+import type { IGrammar } from 'vscode-textmate';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { builtin, functions, initialisers, reductions } from '../../src/language-service/builtins.js';
+import { LanguageService } from '../../src/language-service/index.js';
 import { isKeyword, isName, tokensOf } from '../../src/language-service/words.js';
 import { std } from '../random/agree.js';
 import { randomSpec } from '../random/generate.js';
+import { loadGrammar, scopesOf as scopesIn } from './grammar.js';
 
 const root = join(import.meta.dirname, '../..');
-const path = join(root, 'grammar/editor/syntaxes/ssm.tmLanguage.json');
 let grammar: IGrammar;
-beforeAll(async () => {
-  await loadWASM(readFileSync(createRequire(import.meta.url).resolve('vscode-oniguruma/release/onig.wasm')).buffer as ArrayBuffer);
-  const registry = new Registry({ onigLib: Promise.resolve({ createOnigScanner, createOnigString }), loadGrammar: (scope) => Promise.resolve(scope === 'source.ssm' ? parseRawGrammar(readFileSync(path, 'utf8'), path) : null) });
-  grammar = await registry.loadGrammar('source.ssm') as IGrammar;
-});
-
-/** The innermost scope of each character's token, by offset. */
-function scopesOf(text: string): (offset: number) => string {
-  const starts: number[] = [];
-  const scopes: string[] = [];
-  let stack = INITIAL;
-  let offset = 0;
-  for (const line of text.split('\n')) {
-    const result = grammar.tokenizeLine(line, stack);
-    for (const t of result.tokens) {
-      starts.push(offset + t.startIndex);
-      scopes.push(t.scopes.slice(1).at(-1) ?? '');
-    }
-    stack = result.ruleStack;
-    offset += line.length + 1;
-  }
-  return (at) => scopes[starts.findLastIndex((s) => s <= at)] ?? '';
-}
-const keywordScope = /^(keyword\.(control|operator\.in)|storage\.type\.(?!arrow))/;
+beforeAll(async () => { grammar = await loadGrammar('ssm.tmLanguage.json', 'source.ssm'); });
+const scopesOf = (text: string): ((offset: number) => string) => scopesIn(grammar, text);
+const keywordScope = /^(keyword\.control|storage\.type\.(?!arrow))/;
 /** What the grammar says otherwise than the lexer. */
 function disagreements(text: string): string[] {
   const scope = scopesOf(text);
@@ -80,6 +58,24 @@ describe('the TextMate grammar sees what the lexer sees', () => {
     const text = 'block B(x[t, c], state = 16, input = 2, match = 3) {\n  axis axis = state\n  param model.block[axis] = 1\n  output y[t, c] = state * input * model.block[0] * x[t, c] + match\n}\nmodel M {\n  axis c = 1\n  input x[t, c]\n  output y = B(x, state = 4, input = 1) as repeat\n}\n';
     expect(disagreements(text)).toEqual([]);
   });
+});
+
+/** Else words change their colour when the server has answered, and Markdown, which has no server, shows them in another. */
+describe('keywords have the scope that the server\'s tokens are given', () => {
+  const { contributes } = JSON.parse(readFileSync(join(root, 'grammar/editor/package.json'), 'utf8')) as { contributes: { semanticTokenScopes: readonly { scopes: Readonly<Record<string, readonly string[]>> }[] } };
+  const scopes = contributes.semanticTokenScopes[0]?.scopes ?? {};
+  function changing(text: string): string[] {
+    const scope = scopesOf(text);
+    const service = new LanguageService({ std, read: (p) => (p === 'spec.ssm' ? text : undefined), files: () => ['spec.ssm'], onBug: (error) => { throw error; } });
+    return service.semanticTokens('spec.ssm').filter((t) => t.type === 'keyword').flatMap((t) => {
+      const [wanted = ''] = scopes[['keyword', ...t.modifiers].join('.')] ?? [];
+      const got = scope(t.start);
+      // A theme colours `storage.type.axis` as `storage.type`.
+      return wanted !== '' && got.startsWith(wanted.replace(/\.ssm$/, '.')) ? [] : [`${text.slice(t.start, t.end)} is ${got}, not ${wanted}`];
+    });
+  }
+  it.each([...examples.map((f) => join('examples', f)), ...[...std.keys()].map((f) => join('grammar', f))])('in %s', (f) => { expect(changing(readFileSync(join(root, f), 'utf8'))).toEqual([]); });
+  it('in the language reference', () => { for (const text of reference) expect(changing(text)).toEqual([]); });
 });
 
 describe('the grammar', () => {
@@ -136,7 +132,7 @@ model M {
       n entity.name.type.axis
       sum support.function.reduction
       i entity.name.type.axis
-      in keyword.operator.in
+      in keyword.control.in
       m entity.name.type.axis
       w.a variable.other
       i entity.name.type.axis

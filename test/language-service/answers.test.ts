@@ -134,9 +134,9 @@ describe('semantic tokens', () => {
     const { service, path, text } = place(`import Linear from "std" // here\n${model('param w[c] = 1\n  state h[t, c] = w[c] * h[t-1, c] + x[t, c]\n  output y = Linear(h, out = 2)')}`);
     const words = service.semanticTokens(path).map((t) => `${text.slice(t.start, t.end)} ${[t.type, ...t.modifiers].join('.')}`);
     expect([...new Set(words)]).toEqual([
-      'import keyword', 'Linear class.defaultLibrary', 'from keyword', '"std" string', '// here comment', 'model keyword', 'M class.declaration', 'axis keyword', 'c type.declaration', '4 number',
-      'input keyword', 'x variable.declaration', 't variable.defaultLibrary', 'c type', 'param keyword', 'w variable.declaration.readonly', '1 number', 'state keyword', 'h variable.declaration.modification',
-      'w variable.readonly', 'h variable.modification', 'x variable', 'output keyword', 'y variable.declaration', 'out parameter', '2 number',
+      'import keyword', 'Linear class.defaultLibrary', 'from keyword', '"std" string', '// here comment', 'model keyword.declaration', 'M class.declaration', 'axis keyword.declaration', 'c type.declaration', '4 number',
+      'input keyword.declaration', 'x variable.declaration', 't variable.defaultLibrary', 'c type', 'param keyword.declaration', 'w variable.declaration.readonly', '1 number', 'state keyword.declaration', 'h variable.declaration.modification',
+      'w variable.readonly', 'h variable.modification', 'x variable', 'output keyword.declaration', 'y variable.declaration', 'out parameter', '2 number',
     ]);
   });
 });
