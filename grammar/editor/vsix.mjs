@@ -18,7 +18,8 @@ export async function extensionFiles() {
   const files = new Map();
   const add = (path, from) => files.set(path, readFileSync(from));
   for (const f of ['language-configuration.json', 'kernels-configuration.json', ...readdirSync(join(here, 'syntaxes')).sort().map((g) => `syntaxes/${g}`)]) add(f, join(here, f));
-  add('readme.md', join(here, 'README.md'));
+  // What lies beside it in the repository is not in the extension.
+  files.set('readme.md', Buffer.from(readFileSync(join(here, 'README.md'), 'utf8').replace(/\[([^\]]+)\]\(\.\.\/[^)]+\)/g, '$1')));
   add('LICENSE.txt', join(root, 'LICENSE'));
   for (const f of readdirSync(join(root, 'grammar/std')).sort()) add(`grammar/std/${f}`, join(root, 'grammar/std', f));
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -52,6 +52,8 @@ describe('the .vsix', () => {
       'extension/server.cjs', 'extension/syntaxes/markdown.tmLanguage.json', 'extension/syntaxes/ssm.tmLanguage.json', 'extension/syntaxes/ssmc-kernels.tmLanguage.json',
     ]);
     expect(text('grammar/std/linear.ssm')).toBe(readFileSync(join(root, 'grammar/std/linear.ssm'), 'utf8'));
+    expect(text('readme.md')).toMatch(/the language of ssmc:/);
+    expect(text('readme.md')).not.toContain('](.');
     const types = strFromU8(entries['[Content_Types].xml'] as Uint8Array);
     for (const p of Object.keys(entries).filter((e) => e !== '[Content_Types].xml')) expect(types).toContain(`Extension=".${p.slice(p.lastIndexOf('.') + 1)}"`);
     for (const p of ['extension.cjs', 'server.cjs', 'compiling-thread.js']) expect(text(p).includes(root)).toBe(false);
