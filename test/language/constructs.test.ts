@@ -21,6 +21,21 @@ const names = (text: string): string[] => (compileText(text).module?.manifest.we
 const x = [0.5, -1, 2, 0.25, -0.75];
 const line: Readonly<Record<string, Tensor>> = { x: [[1, 5], x] };
 
+describe('steps that differ from member to member', () => {
+  const at = (t: number): number => x[t] ?? 0;
+  // On the lanes or not, in loops that are unrolled or not.
+  it.each([3, 4, 9, 40])('%i of them', (n) => {
+    const members = Array.from({ length: n }, (_, k) => k);
+    const delays = run(spec(`${n} delays`, `axis k = ${n}\ninput x[t]\noutput y[t, k] = x[t - k]`), line);
+    near(delays('y'), x.flatMap((_, t) => members.map((k) => at(t - k))));
+    const ahead = run(spec(`a window of ${n}`, `axis k = ${n}\ninput x[t]\nw[k] = 1 / (k + 1)\noutput y[t] = sum(k: w[k] * x[t + k])\noutput z[t] = max(k: x[t - k])`), line);
+    near(ahead('y'), x.map((_, t) => members.reduce((sum, k) => sum + at(t + k) / (k + 1), 0)));
+    near(ahead('z'), x.map((_, t) => Math.max(...members.map((k) => at(t - k)))));
+    const states = run(spec(`${n} states, each driven later`, `axis k = ${n}\ninput x[t]\nstate h[t, k] = 0.5 * h[t-1, k] + x[t - k]\noutput y[t] = sum(k: h[t, k]^2)\noutput z[t, k] = h[t, k]`), line);
+    let h = members.map(() => 0);
+    near(states('z'), x.flatMap((_, t) => (h = h.map((s, k) => 0.5 * s + at(t - k)))));
+  });
+});
 describe('states', () => {
   it('begin with what is computed of an input without time', () => {
     const out = run(spec('begins with an equation', 'axis c = 2\ninput x[t]\ninput g\nstart[c] = (c + 1) * g\ninitial h[c] = start[c]\nstate h[t, c] = 0.5 * h[t-1, c] + x[t]\noutput y[t, c] = h[t, c] + h[t-3, c]'), { ...line, g: [[1], [3]] });

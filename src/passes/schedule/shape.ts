@@ -3,7 +3,7 @@
  * order the loops stand.
  */
 import { freeIndices, plainIndex, visitExpr } from '../../ir/builder.js';
-import type { Index, UnaryOp } from '../../ir/program.js';
+import type { Expr, Index, UnaryOp } from '../../ir/program.js';
 import type { Item, Stage } from '../../ir/stages.js';
 import { UNROLL } from './limits.js';
 import type { StorageTypes } from '../../ir/kernel.js';
@@ -58,18 +58,29 @@ const cheap: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['neg', 'not', 'abs', 'relu
 function laneIndex(stage: Stage): Index | undefined {
   const wanted = stage.items.filter((i) => stage.stored.has(i.def) || stage.accumulators.some((a) => a.def === i.def));
   const last = (wanted.length > 0 ? wanted : stage.items).map((i) => i.indices.at(-1));
-  const candidates = stage.domain.filter((d) => last.includes(d));
-  const best = candidates.at(-1) ?? (stage.anchor === 'scan' ? stage.domain.at(-1) : undefined);
+  const timed = indicesOfTime(stage.items.map((i) => i.body));
+  const domain = stage.domain.filter((d) => !timed.has(d));
+  const candidates = domain.filter((d) => last.includes(d));
+  const best = candidates.at(-1) ?? (stage.anchor === 'scan' ? domain.at(-1) : undefined);
   if (!best) return undefined;
   if (stage.anchor === 'contraction' || stage.anchor === 'scan' || stage.accumulators.length > 0) return best;
-  return rowReduction(stage.items, best) ? undefined : best;
+  return rowReduction(stage.items, best, timed) ? undefined : best;
+}
+/**
+ * Indices by which a read's step differs: `k` of x[t - k]. Lanes don't go along them, since all lanes of a kernel are at one step, and ask once whether it is inside
+ * the sequence.
+ */
+export function indicesOfTime(bodies: readonly Expr[]): ReadonlySet<Index> {
+  const found = new Set<Index>();
+  for (const body of bodies) visitExpr(body, (e) => { if (e.kind === 'read' && e.time) for (const { index } of e.time.terms) found.add(index); });
+  return found;
 }
 /** A sum along the contiguous index of what it reads, which the lanes would have to gather. */
-function rowReduction(items: readonly Item[], lane: Index): boolean {
+function rowReduction(items: readonly Item[], lane: Index, timed: ReadonlySet<Index>): boolean {
   let along = 0;
   let across = 0;
   for (const item of items) visitExpr(item.body, (e) => {
-    if (e.kind !== 'reduce' || e.over === 'time' || e.over.axis.size <= UNROLL) return;
+    if (e.kind !== 'reduce' || e.over === 'time' || e.over.axis.size <= UNROLL || timed.has(e.over)) return;
     const over = e.over;
     visitExpr(e.body, (r) => {
       if (r.kind !== 'read' || r.at.length === 0) return;
@@ -80,9 +91,11 @@ function rowReduction(items: readonly Item[], lane: Index): boolean {
   });
   return along > across;
 }
+/** Loops that lanes can go over: all that are no lists of a few members, or none. */
 function hasLaneLoop(stage: Stage): boolean {
-  if (stage.items.some((i) => i.inner.some((x) => x.axis.size > UNROLL))) return true;
-  let found = false;
-  for (const item of stage.items) visitExpr(item.body, (e) => { if (e.kind === 'reduce' && e.over !== 'time' && e.over.axis.size > UNROLL) found = true; });
-  return found;
+  const loops = new Set(stage.items.flatMap((i) => i.inner));
+  for (const item of stage.items) visitExpr(item.body, (e) => { if (e.kind === 'reduce' && e.over !== 'time') loops.add(e.over); });
+  const long = [...loops].filter((i) => i.axis.size > UNROLL);
+  const timed = indicesOfTime(stage.items.map((i) => i.body));
+  return long.length > 0 && !long.some((i) => timed.has(i));
 }

@@ -8,7 +8,7 @@ import type { Index } from '../../../ir/program.js';
 import type { Convolved } from '../../../ir/stages.js';
 import { iadd, imul, int } from '../ints.js';
 import type { Layout } from '../layout.js';
-import type { Machine } from '../shape.js';
+import { indicesOfTime, type Machine } from '../shape.js';
 
 /** Steps of a block: a size that is transformed. The one before divides the next. */
 export const BLOCKS = [64, 1024] as const;
@@ -53,8 +53,10 @@ export interface Geometry {
 export function geometryOf(name: string, convolved: Convolved, layout: Layout, { lanes, threads }: Machine): Geometry {
   const inputs = instances(convolved.sources);
   const outputs = instances(convolved.readouts);
-  const outer = convolved.domain.slice(0, -1);
-  const lane = convolved.domain.at(-1);
+  const { domain, sources, items } = convolved;
+  const last = domain.at(-1);
+  const lane = last && indicesOfTime([...sources.map((s) => s.x), ...items.map((i) => i.body)]).has(last) ? undefined : last;
+  const outer = lane ? domain.slice(0, -1) : domain;
   const tiles = Math.ceil((lane?.axis.size ?? 1) / lanes);
   const places = outer.reduce((n, i) => n * i.axis.size, 1) * tiles;
   const pairs = inputs.length * outputs.length;

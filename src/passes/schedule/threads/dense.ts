@@ -44,8 +44,10 @@ function isDense(stage: Stage, size: number): boolean {
   return ok;
 }
 /** What this stage makes is read where it was made, all of it; of anything else, along each axis a part of a longer one will do. */
-function isPlain({ at }: ExprOf<'read'>, along: (i: Index) => boolean, own: boolean): boolean {
+function isPlain({ at, time }: ExprOf<'read'>, along: (i: Index) => boolean, own: boolean): boolean {
   const used = at.filter((a) => a.terms.some((t) => along(t.index)));
+  // Lanes are all at one step.
+  if (time?.terms.some((t) => along(t.index))) return false;
   return used.every((a) => a.terms.length === 1 && a.terms[0]?.coefficient === 1 && (!own || a.constant === 0)) && (!own || used.length <= 1);
 }
 

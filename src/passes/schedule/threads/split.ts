@@ -62,7 +62,7 @@ function isSplittable(stage: Stage, size: number, products: readonly ProductEntr
   };
   let ok = true;
   const visit = (e: Expr): void => {
-    if (e.kind === 'read') ok &&= plain(e);
+    if (e.kind === 'read') ok &&= plain(e) && !e.time?.terms.some((t) => along(t.index));
     if (e.kind === 'reduce' && (e.over === 'time' || (e.op === 'last' && along(e.over)))) ok = false;
   };
   for (const item of stage.items) {
