@@ -16,7 +16,7 @@ import { extractReadouts } from './passes/extract-readouts.js';
 import { extractTimeReductions } from './passes/extract-time-reductions.js';
 import { fuse } from './passes/fuse.js';
 import {
-  base2, collapseCoupling, foldInvariant, hoistLoadTime, increment, meansToSums, mergeContractions, readPastEnd, reassociate, simplify, splitComplex, splitRagged, stabilityReport, twoParts, type Pass, type StabilityReport,
+  base2, collapseCoupling, foldInvariant, hoistLoadTime, increment, lateInitial, meansToSums, mergeContractions, readPastEnd, reassociate, simplify, splitComplex, splitRagged, stabilityReport, twoParts, type Pass, type StabilityReport,
 } from './passes/index.js';
 import { buildManifest } from './passes/schedule/build-manifest.js';
 import { originOfBuffer, originsOf, originTexts } from './passes/schedule/origins.js';
@@ -36,6 +36,7 @@ export type { SourceHost } from './check/index.js';
 
 /** In order. Each keeps the meaning that the interpreter gives, up to rounding. */
 export const passes: readonly Pass[] = [
+  lateInitial,
   simplify,
   collapseCoupling,
   increment,

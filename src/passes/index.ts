@@ -4,6 +4,7 @@ export { collapseCoupling } from './collapse-coupling.js';
 export { foldInvariant } from './fold-invariant.js';
 export { hoistLoadTime } from './hoist-load-time.js';
 export { increment } from './increment.js';
+export { lateInitial } from './late-initial.js';
 export { mergeContractions } from './merge-contractions.js';
 export type { Pass } from './pass.js';
 export { readPastEnd } from './read-past-end.js';

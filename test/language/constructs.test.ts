@@ -37,6 +37,13 @@ describe('steps that differ from member to member', () => {
   });
 });
 describe('states', () => {
+  it('begin with what is known of the whole sequence', () => {
+    const out = run(spec('begins with reductions', 'input x[t]\nstart = max(t: x[t])\ninitial h = tanh(start) + mean(t: x[t])\nstate h[t] = 0.5 * h[t-1] + x[t]\noutput y[t] = h[t] + h[t-3]'), line);
+    const first = Math.tanh(2) + x.reduce((a, b) => a + b) / 5;
+    const h = [first, first, first];
+    for (const v of x) h.push(0.5 * (h.at(-1) as number) + v);
+    near(out('y'), x.map((_, t) => (h[t + 3] as number) + (h[t] as number)));
+  });
   it('begin with what is computed of an input without time', () => {
     const out = run(spec('begins with an equation', 'axis c = 2\ninput x[t]\ninput g\nstart[c] = (c + 1) * g\ninitial h[c] = start[c]\nstate h[t, c] = 0.5 * h[t-1, c] + x[t]\noutput y[t, c] = h[t, c] + h[t-3, c]'), { ...line, g: [[1], [3]] });
     const h = [[3, 6], [3, 6], [3, 6]];
